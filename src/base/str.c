@@ -1,0 +1,91 @@
+#include "str.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "mem.h"
+
+void str_init(struct str *str)
+{
+    str->cap = 32;
+    str->s = mem_alloc(str->cap);
+    str->s[0] = '\0';
+    str->len = 0;
+}
+
+void str_fini(struct str *str)
+{
+    free(str->s);
+    str->s = NULL;
+    str->len = str->cap = 0;
+}
+
+void str_clear(struct str *str)
+{
+    str_cut(str, 0);
+}
+
+static void make_room(struct str *str, size_t extra)
+{
+    str->s = mem_grow(str->s, str->len + extra, &str->cap, 1);
+}
+
+void str_add(struct str *str, const char *s)
+{
+    str_add_bytes(str, s, strlen(s));
+}
+
+void str_add_bytes(struct str *str, const char *s, size_t len)
+{
+    make_room(str, len);
+    memcpy(str->s + str->len, s, len);
+    str->len += len;
+    str->s[str->len] = '\0';
+}
+
+void str_add_char(struct str *str, char c)
+{
+    str_add_bytes(str, &c, 1);
+}
+
+void str_add_format(struct str *str, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    int n = vsnprintf(NULL, 0, fmt, ap);
+    va_end(ap);
+    if (n <= 0)
+        return;
+    make_room(str, (size_t)n);
+    va_start(ap, fmt);
+    vsnprintf(str->s + str->len, (size_t)n + 1, fmt, ap);
+    va_end(ap);
+    str->len += (size_t)n;
+}
+
+void str_cut(struct str *str, size_t len)
+{
+    if (len >= str->len)
+        return;
+    str->len = len;
+    str->s[len] = '\0';
+}
+
+void str_drop(struct str *str, size_t count)
+{
+    if (count >= str->len) {
+        str_clear(str);
+        return;
+    }
+    memmove(str->s, str->s + count, str->len - count + 1);
+    str->len -= count;
+}
+
+char *str_take(struct str *str)
+{
+    char *s = str->s;
+    str_init(str);
+    return s;
+}

@@ -1,0 +1,91 @@
+#include "strpool.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "mem.h"
+
+#define BLOCK_BYTES 16384
+
+struct strpool_block {
+    struct strpool_block *next;
+    size_t used, size;
+    char bytes[];
+};
+
+void strpool_init(struct strpool *pool)
+{
+    memset(pool, 0, sizeof(*pool));
+}
+
+void strpool_fini(struct strpool *pool)
+{
+    struct strpool_block *block = pool->blocks;
+    while (block != NULL) {
+        struct strpool_block *next = block->next;
+        free(block);
+        block = next;
+    }
+    free(pool->slots);
+    memset(pool, 0, sizeof(*pool));
+}
+
+/* FNV-1a, 64 bits. */
+static uint64_t hash_bytes(const char *s, size_t len)
+{
+    uint64_t h = 14695981039346656037U;
+    for (size_t i = 0; i < len; i++)
+        h = (h ^ (unsigned char)s[i]) * 1099511628211U;
+    return h ^ (h >> 29);
+}
+
+static char *reserve(struct strpool *pool, size_t size)
+{
+    struct strpool_block *block = pool->blocks;
+    if (block == NULL || block->size - block->used < size) {
+        size_t room = size > BLOCK_BYTES ? size : BLOCK_BYTES;
+        block = mem_alloc(sizeof(*block) + room);
+        block->next = pool->blocks;
+        block->used = 0;
+        block->size = room;
+        pool->blocks = block;
+    }
+    char *p = block->bytes + block->used;
+    block->used += size;
+    pool->bytes += size;
+    return p;
+}
+
+static void rehash(struct strpool *pool)
+{
+    size_t count = pool->slot_count == 0 ? 64 : pool->slot_count * 2;
+    const char **slots = mem_zalloc(count, sizeof(*slots));
+    for (size_t i = 0; i < pool->slot_count; i++) {
+        const char *s = pool->slots[i];
+        if (s == NULL)
+            continue;
+        size_t at = hash_bytes(s, strlen(s)) & (count - 1);
+        while (slots[at] != NULL)
+            at = (at + 1) & (count - 1);
+        slots[at] = s;
+    }
+    free(pool->slots);
+    pool->slots = slots;
+    pool->slot_count = count;
+}
+
+const char *strpool_add(struct strpool *pool, const char *s, size_t len)
+{
+    if (pool->used * 4 >= pool->slot_count * 3)
+        rehash(pool);
+    size_t at = hash_bytes(s, len) & (pool->slot_count - 1);
+    for (; pool->slots[at] != NULL; at = (at + 1) & (pool->slot_count - 1))
+        if (strncmp(pool->slots[at], s, len) == 0 && pool->slots[at][len] == '\0')
+            return pool->slots[at];
+    char *copy = reserve(pool, len + 1);
+    memcpy(copy, s, len);
+    copy[len] = '\0';
+    pool->slots[at] = copy;
+    pool->used++;
+    return copy;
+}
