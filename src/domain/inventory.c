@@ -1,0 +1,127 @@
+#include "inventory.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "mem.h"
+
+void inventory_init(struct inventory *inv)
+{
+    memset(inv, 0, sizeof(*inv));
+    strpool_init(&inv->pool);
+}
+
+void inventory_fini(struct inventory *inv)
+{
+    for (size_t i = 0; i < inv->n; i++) {
+        for (int side = 0; side < SIDE_COUNT; side++)
+            holding_clear(&inv->v[i]->side[side]);
+        free(inv->v[i]);
+    }
+    free(inv->v);
+    free(inv->slots);
+    strpool_fini(&inv->pool);
+    memset(inv, 0, sizeof(*inv));
+}
+
+void holding_clear(struct holding *holding)
+{
+    snapset_fini(&holding->snapshots);
+    snapset_fini(&holding->bookmarks);
+    memset(holding, 0, sizeof(*holding));
+    snapset_init(&holding->snapshots);
+    snapset_init(&holding->bookmarks);
+}
+
+/* The slot of the dataset whose interned name is `name`, or the empty one where it belongs. */
+static size_t slot_of(const struct inventory *inv, const char *name)
+{
+    size_t at = (((uintptr_t)name >> 3) * 0x9e3779b97f4a7c15U >> 20) & (inv->slot_count - 1);
+    while (inv->slots[at] != NULL && inv->slots[at]->name != name)
+        at = (at + 1) & (inv->slot_count - 1);
+    return at;
+}
+
+static void grow_slots(struct inventory *inv)
+{
+    free(inv->slots);
+    inv->slot_count = inv->slot_count == 0 ? 64 : inv->slot_count * 2;
+    inv->slots = mem_zalloc(inv->slot_count, sizeof(*inv->slots));
+    for (size_t i = 0; i < inv->n; i++)
+        inv->slots[slot_of(inv, inv->v[i]->name)] = inv->v[i];
+}
+
+struct dataset *inventory_find(const struct inventory *inv, const char *name)
+{
+    for (size_t i = 0; i < inv->n; i++)
+        if (strcmp(inv->v[i]->name, name) == 0)
+            return inv->v[i];
+    return NULL;
+}
+
+struct dataset *inventory_get(struct inventory *inv, const char *name)
+{
+    if (inv->n * 4 >= inv->slot_count * 3)
+        grow_slots(inv);
+    name = strpool_add(&inv->pool, name, strlen(name));
+    size_t at = slot_of(inv, name);
+    if (inv->slots[at] != NULL)
+        return inv->slots[at];
+
+    struct dataset *ds = mem_zalloc(1, sizeof(*ds));
+    ds->name = name;
+    for (int side = 0; side < SIDE_COUNT; side++)
+        holding_clear(&ds->side[side]);
+    inv->slots[at] = ds;
+    inv->v = mem_grow(inv->v, inv->n, &inv->cap, sizeof(struct dataset *));
+    inv->v[inv->n++] = ds;
+    return ds;
+}
+
+/* By name, with "/" before every other byte, so that "/a/b" comes before "/a b". */
+static int compare_names(const void *a, const void *b)
+{
+    const char *x = (*(struct dataset *const *)a)->name;
+    const char *y = (*(struct dataset *const *)b)->name;
+    while (*x == *y && *x != '\0') {
+        x++;
+        y++;
+    }
+    int cx = *x == '/' ? 1 : (unsigned char)*x;
+    int cy = *y == '/' ? 1 : (unsigned char)*y;
+    return cx - cy;
+}
+
+void inventory_sort(struct inventory *inv)
+{
+    if (inv->n > 1)
+        qsort(inv->v, inv->n, sizeof(struct dataset *), compare_names);
+    for (size_t i = 0; i < inv->n; i++) {
+        for (int side = 0; side < SIDE_COUNT; side++) {
+            snapset_sort(&inv->v[i]->side[side].snapshots);
+            snapset_sort(&inv->v[i]->side[side].bookmarks);
+        }
+    }
+}
+
+static void add(struct inventory *inv, struct snapset *set, const struct snapshot *snap)
+{
+    struct snapshot copy = *snap;
+    copy.name = strpool_add(&inv->pool, snap->name, strlen(snap->name));
+    snapset_add(set, &copy);
+}
+
+void inventory_add_snapshot(struct inventory *inv, struct dataset *ds, enum side side,
+                            const struct snapshot *snap)
+{
+    ds->side[side].exists = true;
+    add(inv, &ds->side[side].snapshots, snap);
+}
+
+void inventory_add_bookmark(struct inventory *inv, struct dataset *ds, enum side side,
+                            const struct snapshot *bookmark)
+{
+    ds->side[side].exists = true;
+    add(inv, &ds->side[side].bookmarks, bookmark);
+}

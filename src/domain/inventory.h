@@ -1,0 +1,61 @@
+/* What both sides hold: the datasets below the two roots, with their snapshots and bookmarks. */
+#ifndef BACKUPD_DOMAIN_INVENTORY_H
+#define BACKUPD_DOMAIN_INVENTORY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "snapshot.h"
+#include "strpool.h"
+
+enum dataset_type { DATASET_UNKNOWN, DATASET_FILESYSTEM, DATASET_VOLUME };
+
+/* What one side holds of one dataset. */
+struct holding {
+    bool exists;
+    bool listed; /* I8: a complete listing of this side, made by this process, is in here */
+    enum dataset_type type;
+    bool encrypted;
+    const char *token; /* receive_resume_token, or NULL; lives in the pool */
+    struct snapset snapshots;
+    struct snapset bookmarks;
+};
+
+struct dataset {
+    const char *name; /* below the root: "", "/home"; lives in the pool */
+    struct holding side[SIDE_COUNT];
+};
+
+struct inventory {
+    struct strpool pool;
+    struct dataset **v; /* by name once sorted; each is allocated alone, so pointers stay valid */
+    size_t n, cap;
+    struct dataset **slots; /* open addressing by the pool's pointer of the name */
+    size_t slot_count;
+};
+
+/* Makes an empty inventory. Release with inventory_fini. */
+void inventory_init(struct inventory *inv);
+
+/* Frees everything in it, names included. Safe on a zeroed struct. */
+void inventory_fini(struct inventory *inv);
+
+/* The dataset of that name below the roots, or NULL. */
+struct dataset *inventory_find(const struct inventory *inv, const char *name);
+
+/* The same, made if it is not there. `name` is copied. The pointer is valid until _fini. */
+struct dataset *inventory_get(struct inventory *inv, const char *name);
+
+/* Orders the datasets by name, parents before their children, and every snapset of theirs. */
+void inventory_sort(struct inventory *inv);
+
+/* Adds a snapshot or bookmark; the name is copied into the pool. */
+void inventory_add_snapshot(struct inventory *inv, struct dataset *ds, enum side side,
+                            const struct snapshot *snap);
+void inventory_add_bookmark(struct inventory *inv, struct dataset *ds, enum side side,
+                            const struct snapshot *bookmark);
+
+/* Empties what is known of one side of a dataset, for a fresh listing. */
+void holding_clear(struct holding *holding);
+
+#endif
