@@ -1,0 +1,339 @@
+#include "event_json.h"
+
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "json_text.h"
+#include "names.h"
+#include "text.h"
+
+enum field_type {
+    FIELD_U64,
+    FIELD_TIME,
+    FIELD_BOOL,
+    FIELD_DATASET,
+    FIELD_DATASET_OR_NULL,
+    FIELD_SNAPSHOT,
+    FIELD_TEXT,
+    FIELD_TEXT_OR_NULL,
+    FIELD_HOLDING,
+    FIELD_OP,
+    FIELD_SIDE,
+    FIELD_TYPE,
+    FIELD_LEVEL,
+    FIELD_CODE,
+};
+
+/* One field: its name in JSON, and what and where it is in struct event. */
+struct field {
+    const char *key;
+    enum field_type type;
+    size_t offset;
+};
+
+#define AT(member) offsetof(struct event, member)
+#define FIELDS_MAX 7
+
+/* The fields of each kind, as the comments in event.h list them. Encoder and decoder read this. */
+static const struct field FIELDS[EVENT_KIND_COUNT][FIELDS_MAX + 1] = {
+    [EVENT_CYCLE_STARTED] = {{"dry_run", FIELD_BOOL, AT(flag)}},
+    [EVENT_CYCLE_FINISHED] = {{"datasets", FIELD_U64, AT(count)},
+                              {"failed", FIELD_U64, AT(failed)},
+                              {"code", FIELD_CODE, AT(code)},
+                              {"text", FIELD_TEXT_OR_NULL, AT(text)}},
+    [EVENT_DATASET_SEEN] = {{"dataset", FIELD_DATASET, AT(dataset)},
+                            {"type", FIELD_TYPE, AT(type)},
+                            {"local", FIELD_HOLDING, AT(holding[SIDE_LOCAL])},
+                            {"remote", FIELD_HOLDING, AT(holding[SIDE_REMOTE])},
+                            {"remote_only", FIELD_BOOL, AT(flag)}},
+    [EVENT_DATASET_PLANNED] = {{"dataset", FIELD_DATASET, AT(dataset)},
+                               {"steps", FIELD_U64, AT(count)}},
+    [EVENT_STEP_PLANNED] = {{"dataset", FIELD_DATASET, AT(dataset)},
+                            {"step", FIELD_U64, AT(step)},
+                            {"op", FIELD_OP, AT(op)},
+                            {"side", FIELD_SIDE, AT(side)},
+                            {"start", FIELD_SNAPSHOT, AT(start)},
+                            {"end", FIELD_SNAPSHOT, AT(end)}},
+    [EVENT_DATASET_STARTED] = {{"dataset", FIELD_DATASET, AT(dataset)}},
+    [EVENT_STEP_STARTED] = {{"dataset", FIELD_DATASET, AT(dataset)},
+                            {"step", FIELD_U64, AT(step)},
+                            {"resumed", FIELD_BOOL, AT(flag)}},
+    [EVENT_STEP_PROGRESS] = {{"dataset", FIELD_DATASET, AT(dataset)},
+                             {"step", FIELD_U64, AT(step)},
+                             {"bytes", FIELD_U64, AT(bytes)},
+                             {"bytes_total", FIELD_U64, AT(bytes_total)}},
+    [EVENT_STEP_FINISHED] = {{"dataset", FIELD_DATASET, AT(dataset)},
+                             {"step", FIELD_U64, AT(step)},
+                             {"bytes", FIELD_U64, AT(bytes)},
+                             {"snapshots", FIELD_U64, AT(count)},
+                             {"code", FIELD_CODE, AT(code)},
+                             {"text", FIELD_TEXT_OR_NULL, AT(text)}},
+    [EVENT_DATASET_FINISHED] = {{"dataset", FIELD_DATASET, AT(dataset)},
+                                {"code", FIELD_CODE, AT(code)},
+                                {"text", FIELD_TEXT_OR_NULL, AT(text)}},
+    [EVENT_NOTE] = {{"dataset", FIELD_DATASET_OR_NULL, AT(dataset)},
+                    {"level", FIELD_LEVEL, AT(level)},
+                    {"text", FIELD_TEXT, AT(text)}},
+};
+
+/* What every kind has. */
+static const struct field COMMON[] = {
+    {"time", FIELD_TIME, AT(time)}, {"cycle", FIELD_U64, AT(cycle)}, {0}};
+
+static const char *const TYPE_NAMES[] = {
+    [DATASET_UNKNOWN] = "unknown",
+    [DATASET_FILESYSTEM] = "filesystem",
+    [DATASET_VOLUME] = "volume",
+};
+
+/* ---- encoding ---- */
+
+static json_t *number_new(uint64_t value)
+{
+    char digits[24];
+    if (value <= INT64_MAX)
+        return json_integer((json_int_t)value);
+    snprintf(digits, sizeof(digits), "%" PRIu64, value);
+    return json_string(digits);
+}
+
+static json_t *holding_new(const struct event_side *holding)
+{
+    json_t *object = json_object();
+    json_text_set(object, "count", number_new(holding->count));
+    json_text_set(object, "newest", json_integer(holding->newest));
+    return object;
+}
+
+static json_t *field_new(const struct field *field, const struct event *event)
+{
+    const void *at = (const char *)event + field->offset;
+    switch (field->type) {
+    case FIELD_U64:
+        return number_new(*(const uint64_t *)at);
+    case FIELD_TIME:
+        return json_integer(*(const int64_t *)at);
+    case FIELD_BOOL:
+        return json_boolean(*(const bool *)at);
+    case FIELD_HOLDING:
+        return holding_new(at);
+    case FIELD_OP:
+        return json_string(op_name(*(const enum op *)at));
+    case FIELD_SIDE:
+        return json_string(side_name(*(const enum side *)at));
+    case FIELD_TYPE:
+        return json_string(TYPE_NAMES[*(const enum dataset_type *)at]);
+    case FIELD_LEVEL:
+        return json_string(event_level_name(*(const enum event_level *)at));
+    case FIELD_CODE:
+        return json_string(err_code_name(*(const enum err_code *)at));
+    default:
+        return json_text_new(*(const char *const *)at, EVENT_TEXT_MAX);
+    }
+}
+
+static void add_fields(json_t *object, const struct field *fields, const struct event *event)
+{
+    for (const struct field *field = fields; field->key != NULL; field++)
+        json_text_set(object, field->key, field_new(field, event));
+}
+
+void event_encode(const struct event *event, struct str *out)
+{
+    json_t *object = json_object();
+    json_text_set(object, "kind", json_string(event_kind_name(event->kind)));
+    add_fields(object, COMMON, event);
+    add_fields(object, FIELDS[event->kind], event);
+    json_text_dump(object, out);
+    str_add_char(out, '\n');
+}
+
+/* ---- decoding: each returns 0, or -1 where the value is not one of its type ---- */
+
+static int read_number(const json_t *value, uint64_t *ret)
+{
+    uint64_t number;
+    if (json_is_integer(value)) {
+        if (json_integer_value(value) < 0)
+            return -1;
+        *ret = (uint64_t)json_integer_value(value);
+        return 0;
+    }
+    if (!json_is_string(value) ||
+        text_parse_u64(json_string_value(value), json_string_length(value), &number) != 0 ||
+        number <= INT64_MAX)
+        return -1;
+    *ret = number;
+    return 0;
+}
+
+static int read_time(const json_t *value, int64_t *ret)
+{
+    if (!json_is_integer(value))
+        return -1;
+    *ret = json_integer_value(value);
+    return 0;
+}
+
+static int read_bool(const json_t *value, bool *ret)
+{
+    if (!json_is_boolean(value))
+        return -1;
+    *ret = json_is_true(value);
+    return 0;
+}
+
+static int read_holding(const json_t *value, struct event_side *ret)
+{
+    /* json_object_get of what is no object is NULL, which is no number */
+    return read_number(json_object_get(value, "count"), &ret->count) == 0 &&
+                   read_time(json_object_get(value, "newest"), &ret->newest) == 0
+               ? 0
+               : -1;
+}
+
+/* Legal below some root: the shortest there is. */
+static bool is_dataset_name(const char *s)
+{
+    struct dsbuf buf;
+    struct dsname checked;
+    return (s[0] == '\0' || s[0] == '/') &&
+           dsname_join(&buf, (struct dsname){.s = "r"}, s, &checked, NULL) == 0;
+}
+
+static int read_string(const json_t *value, enum field_type type, const char **ret)
+{
+    struct snapname checked;
+    bool may_be_null = type == FIELD_DATASET_OR_NULL || type == FIELD_TEXT_OR_NULL;
+    if (json_is_null(value) && may_be_null) {
+        *ret = NULL;
+        return 0;
+    }
+    const char *s = json_string_value(value);
+    if (s == NULL)
+        return -1;
+    if ((type == FIELD_DATASET || type == FIELD_DATASET_OR_NULL) && !is_dataset_name(s))
+        return -1;
+    if (type == FIELD_SNAPSHOT && snapname_check(s, &checked, NULL) != 0)
+        return -1;
+    *ret = s;
+    return 0;
+}
+
+/* The enumerator below `count` whose name is `s`, or -1. */
+static int read_name(const char *s, enum field_type type, int count)
+{
+    for (int i = 0; i < count; i++) {
+        const char *name = type == FIELD_SIDE   ? side_name((enum side)i)
+                           : type == FIELD_TYPE ? TYPE_NAMES[i]
+                                                : event_level_name((enum event_level)i);
+        if (strcmp(name, s) == 0)
+            return i;
+    }
+    return -1;
+}
+
+static int read_enum(const json_t *value, enum field_type type, void *at)
+{
+    const char *s = json_string_value(value);
+    int found = -1;
+    if (s == NULL)
+        return -1;
+    switch (type) {
+    case FIELD_OP:
+        *(enum op *)at = op_from_name(s);
+        return *(enum op *)at == OP_COUNT ? -1 : 0;
+    case FIELD_CODE:
+        *(enum err_code *)at = err_code_from_name(s);
+        return *(enum err_code *)at == ERR_CODE_COUNT ? -1 : 0;
+    case FIELD_SIDE:
+        found = read_name(s, type, SIDE_COUNT);
+        *(enum side *)at = found < 0 ? SIDE_COUNT : (enum side)found;
+        break;
+    case FIELD_TYPE:
+        found = read_name(s, type, DATASET_VOLUME + 1);
+        *(enum dataset_type *)at = found < 0 ? DATASET_UNKNOWN : (enum dataset_type)found;
+        break;
+    default:
+        found = read_name(s, type, LEVEL_COUNT);
+        *(enum event_level *)at = found < 0 ? LEVEL_COUNT : (enum event_level)found;
+        break;
+    }
+    return found < 0 ? -1 : 0;
+}
+
+static int read_field(const json_t *value, const struct field *field, struct event *event)
+{
+    void *at = (char *)event + field->offset;
+    switch (field->type) {
+    case FIELD_U64:
+        return read_number(value, at);
+    case FIELD_TIME:
+        return read_time(value, at);
+    case FIELD_BOOL:
+        return read_bool(value, at);
+    case FIELD_HOLDING:
+        return read_holding(value, at);
+    case FIELD_DATASET:
+    case FIELD_DATASET_OR_NULL:
+    case FIELD_SNAPSHOT:
+    case FIELD_TEXT:
+    case FIELD_TEXT_OR_NULL:
+        return read_string(value, field->type, at);
+    default:
+        return read_enum(value, field->type, at);
+    }
+}
+
+static int read_fields(const json_t *object, const struct field *fields, struct event *event,
+                       struct err *e)
+{
+    const char *kind = event_kind_name(event->kind);
+    for (const struct field *field = fields; field->key != NULL; field++) {
+        const json_t *value = json_object_get(object, field->key);
+        if (value == NULL)
+            return err_set(e, ERR_PROTOCOL, "an event (%s) without \"%s\"", kind, field->key);
+        if (read_field(value, field, event) != 0)
+            return err_set(e, ERR_PROTOCOL, "an event (%s) with an impossible \"%s\"", kind,
+                           field->key);
+    }
+    return 0;
+}
+
+static int read_event(const json_t *object, struct event *ret, struct err *e)
+{
+    struct event event = {.time = 0};
+    const char *kind = json_string_value(json_object_get(object, "kind"));
+    event.kind = kind == NULL ? EVENT_KIND_COUNT : event_kind_from_name(kind);
+    if (event.kind == EVENT_KIND_COUNT)
+        return err_set(e, ERR_PROTOCOL, "an event of no known kind");
+    if (read_fields(object, COMMON, &event, e) != 0 ||
+        read_fields(object, FIELDS[event.kind], &event, e) != 0)
+        return -1;
+    *ret = event;
+    return 0;
+}
+
+int event_decode(const char *line, size_t len, struct event *ret, struct event_memory **ret_memory,
+                 struct err *e)
+{
+    json_error_t error;
+    if (len > EVENT_LINE_MAX)
+        return err_set(e, ERR_PROTOCOL, "an event of %zu bytes", len);
+    json_t *object = json_loadb(line, len, JSON_REJECT_DUPLICATES, &error);
+    if (object == NULL)
+        return err_set(e, ERR_PROTOCOL, "an event that is no JSON: %s", error.text);
+    if (read_event(object, ret, e) != 0) {
+        json_decref(object);
+        return -1;
+    }
+    *ret_memory = (struct event_memory *)object; /* the strings live in the parsed values */
+    return 0;
+}
+
+void event_memory_free(struct event_memory *memory)
+{
+    json_decref((json_t *)memory);
+}

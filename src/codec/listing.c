@@ -1,0 +1,288 @@
+#include "listing.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "mem.h"
+#include "text.h"
+
+#define COLUMNS 4 /* every kind has as many */
+
+/* One column of a line; `s` is NUL-terminated. */
+struct column {
+    char *s;
+    size_t len;
+};
+
+/* One line, split. */
+struct row {
+    struct listing *listing;
+    char *line;
+    size_t len;
+    struct column column[COLUMNS];
+    struct err *e;
+};
+
+void listing_init(struct listing *listing, enum listing_kind kind, struct inventory *inv,
+                  enum side side, struct dsname root)
+{
+    *listing = (struct listing){.kind = kind, .side = side, .root = root, .inv = inv};
+    lines_init(&listing->lines, LISTING_LINE_MAX);
+}
+
+void listing_fini(struct listing *listing)
+{
+    lines_fini(&listing->lines);
+}
+
+/* ERR_PARSE with the line's number and its beginning, tabs and other such bytes escaped. */
+static int complain(const struct row *row, const char *why)
+{
+    char shown[256];
+    size_t out = 0;
+    size_t i = 0;
+    for (; i < row->len && out + 8 < sizeof(shown); i++) {
+        unsigned char c = (unsigned char)row->line[i];
+        if (c == '\0' || c == '\t') /* lines hold no NUL of their own: split() made it */
+            out += (size_t)snprintf(shown + out, 8, "\\t");
+        else if (c < 0x20 || c >= 0x7f)
+            out += (size_t)snprintf(shown + out, 8, "\\x%02x", (unsigned)c);
+        else
+            shown[out++] = (char)c;
+    }
+    shown[out] = '\0';
+    err_set(row->e, ERR_PARSE, "line %zu of the listing: %s: \"%s%s\"", row->listing->lines.number,
+            why, shown, i < row->len ? "..." : "");
+    return -1;
+}
+
+static int split(struct row *row)
+{
+    char *s = row->line;
+    char *end = row->line + row->len;
+    for (size_t i = 0;; i++) {
+        char *tab = memchr(s, '\t', (size_t)(end - s));
+        row->column[i].s = s;
+        row->column[i].len = (size_t)((tab != NULL ? tab : end) - s);
+        if (tab != NULL && i == COLUMNS - 1)
+            return complain(row, "too many columns");
+        if (tab == NULL && i < COLUMNS - 1)
+            return complain(row, "too few columns");
+        if (tab == NULL)
+            return 0;
+        *tab = '\0';
+        s = tab + 1;
+    }
+}
+
+static bool is_absent(const struct column *column)
+{
+    return column->len == 0 || (column->len == 1 && column->s[0] == '-');
+}
+
+/*
+ * Finds the dataset of the full name `full`, or makes it, and leaves it in listing->last; NULL
+ * there where it is not known and `make` is false. Returns what is wrong with the name, or NULL.
+ */
+static const char *find_dataset(struct listing *listing, const char *full, bool make)
+{
+    struct dsname checked;
+    const char *name = name_below(full, listing->root.s);
+    if (name == NULL)
+        return "a name outside the root";
+    if (listing->last != NULL && strcmp(listing->last->name, name) == 0)
+        return NULL;
+    if (dsname_check(full, &checked, NULL) != 0)
+        return "an illegal dataset name";
+    listing->last = make ? inventory_get(listing->inv, name) : inventory_find(listing->inv, name);
+    listing->cursor = 0;
+    return NULL;
+}
+
+static int read_dataset(struct row *row)
+{
+    const char *type = row->column[1].s;
+    enum dataset_type known = strcmp(type, "filesystem") == 0 ? DATASET_FILESYSTEM
+                              : strcmp(type, "volume") == 0   ? DATASET_VOLUME
+                                                              : DATASET_UNKNOWN;
+    if (known == DATASET_UNKNOWN)
+        return complain(row, "neither a filesystem nor a volume");
+    struct listing *listing = row->listing;
+    const char *fault = find_dataset(listing, row->column[0].s, true);
+    if (fault != NULL)
+        return complain(row, fault);
+    struct holding *holding = &listing->last->side[listing->side];
+    const struct column *encryption = &row->column[2];
+    const struct column *token = &row->column[3];
+    holding->exists = true;
+    holding->type = known;
+    holding->encrypted = !is_absent(encryption) && strcmp(encryption->s, "off") != 0;
+    holding->token =
+        is_absent(token) ? NULL : strpool_add(&listing->inv->pool, token->s, token->len);
+    return 0;
+}
+
+/* The dataset and the checked name after "@" or "#" (`ret_mark`) of the first column. */
+static int read_snapshot_name(struct row *row, bool make, const char **ret_name, char *ret_mark)
+{
+    struct snapname checked;
+    char *full = row->column[0].s;
+    char *at = strpbrk(full, "@#");
+    if (at == NULL)
+        return complain(row, "no name of a snapshot");
+    if (row->column[0].len > NAME_LEN_MAX)
+        return complain(row, "a name longer than 255 bytes");
+    if (snapname_check(at + 1, &checked, NULL) != 0)
+        return complain(row, "an illegal snapshot name");
+    char mark = *at;
+    *at = '\0';
+    const char *fault = find_dataset(row->listing, full, make);
+    *at = mark;
+    if (fault != NULL)
+        return complain(row, fault);
+    *ret_name = checked.s;
+    *ret_mark = mark;
+    return 0;
+}
+
+static int read_snapshot(struct row *row)
+{
+    struct listing *listing = row->listing;
+    const struct column *c = row->column;
+    struct snapshot snap = {.flags = 0};
+    char mark;
+    if (read_snapshot_name(row, true, &snap.name, &mark) != 0)
+        return -1;
+    if (text_parse_u64(c[1].s, c[1].len, &snap.guid) != 0)
+        return complain(row, "the guid is no number");
+    if (text_parse_u64(c[2].s, c[2].len, &snap.createtxg) != 0)
+        return complain(row, "the createtxg is no number");
+    if (text_parse_i64(c[3].s, c[3].len, &snap.creation) != 0 && !(mark == '#' && is_absent(&c[3])))
+        return complain(row, "the creation is no number");
+    if (mark == '@')
+        inventory_add_snapshot(listing->inv, listing->last, listing->side, &snap);
+    else
+        inventory_add_bookmark(listing->inv, listing->last, listing->side, &snap);
+    return 0;
+}
+
+/* The place of a guid: details come in the order of the snapshots, so the next one is it. */
+static size_t find_guid(const struct listing *listing, const struct snapset *set, uint64_t guid)
+{
+    for (size_t i = listing->cursor; i < set->n; i++)
+        if (set->v[i].guid == guid)
+            return i;
+    return snapset_find(set, guid);
+}
+
+static int read_details(struct row *row)
+{
+    struct listing *listing = row->listing;
+    const struct column *c = row->column;
+    const char *name;
+    char mark;
+    uint64_t guid;
+    uint64_t holds = 0;
+    if (read_snapshot_name(row, false, &name, &mark) != 0)
+        return -1;
+    if (mark != '@')
+        return complain(row, "no name of a snapshot");
+    if (text_parse_u64(c[1].s, c[1].len, &guid) != 0)
+        return complain(row, "the guid is no number");
+    if (strcmp(c[2].s, "-") != 0 && text_parse_u64(c[2].s, c[2].len, &holds) != 0)
+        return complain(row, "the userrefs are no number");
+    if (listing->last == NULL)
+        return 0;
+    struct snapset *set = &listing->last->side[listing->side].snapshots;
+    size_t at = find_guid(listing, set, guid);
+    if (at == SIZE_MAX)
+        return 0;
+    set->v[at].flags = (holds > 0 ? SNAPSHOT_HELD : 0U) | (is_absent(&c[3]) ? 0U : SNAPSHOT_CLONED);
+    listing->cursor = at + 1;
+    return 0;
+}
+
+static int read_line(void *arg, char *line, size_t len, struct err *e)
+{
+    struct row row = {.listing = arg, .line = line, .len = len, .e = e};
+    if (split(&row) != 0)
+        return -1;
+    switch (row.listing->kind) {
+    case LISTING_DATASETS:
+        return read_dataset(&row);
+    case LISTING_SNAPSHOTS:
+        return read_snapshot(&row);
+    default:
+        return read_details(&row);
+    }
+}
+
+int listing_feed(struct listing *listing, const char *data, size_t len, struct err *e)
+{
+    int rc = lines_feed(&listing->lines, data, len, read_line, listing, e);
+    listing->failed = listing->failed || rc != 0;
+    return rc;
+}
+
+/* Guids of one dataset at a time, by open addressing; a stamp empties it for the next one. */
+struct guid_set {
+    struct guid_slot {
+        uint64_t guid;
+        size_t stamp;
+        size_t place;
+    } * v;
+    size_t slot_count; /* a power of two, at least twice the largest dataset */
+};
+
+/* Adds the guid of place `place`; returns the place that had it before, or SIZE_MAX. */
+static size_t guid_set_add(struct guid_set *set, size_t stamp, uint64_t guid, size_t place)
+{
+    size_t at = (guid * 0x9e3779b97f4a7c15U >> 24) & (set->slot_count - 1);
+    for (; set->v[at].stamp == stamp; at = (at + 1) & (set->slot_count - 1))
+        if (set->v[at].guid == guid)
+            return set->v[at].place;
+    set->v[at] = (struct guid_slot){.guid = guid, .stamp = stamp, .place = place};
+    return SIZE_MAX;
+}
+
+static int check_guids_once(const struct listing *listing, struct err *e)
+{
+    const struct inventory *inv = listing->inv;
+    struct guid_set set = {.slot_count = 16};
+    int rc = 0;
+    for (size_t i = 0; i < inv->n; i++)
+        while (set.slot_count < inv->v[i]->side[listing->side].snapshots.n * 2)
+            set.slot_count *= 2;
+    set.v = mem_zalloc(set.slot_count, sizeof(*set.v));
+    for (size_t i = 0; i < inv->n && rc == 0; i++) {
+        const struct snapset *snaps = &inv->v[i]->side[listing->side].snapshots;
+        for (size_t k = 0; k < snaps->n && rc == 0; k++) {
+            size_t before = guid_set_add(&set, i + 1, snaps->v[k].guid, k);
+            if (before != SIZE_MAX)
+                rc = err_set(e, ERR_PARSE, "the listing of %s%s has the guid %llu twice: @%s, @%s",
+                             listing->root.s, inv->v[i]->name, (unsigned long long)snaps->v[k].guid,
+                             snaps->v[before].name, snaps->v[k].name);
+        }
+    }
+    free(set.v);
+    return rc;
+}
+
+int listing_end(struct listing *listing, struct err *e)
+{
+    if (listing->failed)
+        return err_set(e, ERR_PARSE, "the listing was not understood");
+    listing->failed = lines_end(&listing->lines, read_line, listing, e) != 0;
+    if (listing->failed)
+        return -1;
+    if (listing->kind != LISTING_SNAPSHOTS)
+        return 0;
+    if (check_guids_once(listing, e) != 0)
+        return -1;
+    for (size_t i = 0; i < listing->inv->n; i++) {
+        struct holding *holding = &listing->inv->v[i]->side[listing->side];
+        holding->listed = holding->listed || holding->exists;
+    }
+    return 0;
+}

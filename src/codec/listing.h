@@ -1,0 +1,65 @@
+/*
+ * What `zfs list -Hp` prints, into an inventory, as it arrives. Columns are separated by tabs;
+ * names may hold spaces; numbers are decimal; an absent value is "-".
+ */
+#ifndef BACKUPD_CODEC_LISTING_H
+#define BACKUPD_CODEC_LISTING_H
+
+#include "inventory.h"
+#include "lines.h"
+#include "names.h"
+
+/* The longest line that is believed: a snapshot can have thousands of clones. */
+#define LISTING_LINE_MAX 1048576
+
+/* The columns to ask for. */
+#define LISTING_DATASET_COLUMNS  "name,type,encryption,receive_resume_token"
+#define LISTING_SNAPSHOT_COLUMNS "name,guid,createtxg,creation"
+#define LISTING_DETAIL_COLUMNS   "name,guid,userrefs,clones"
+
+enum listing_kind {
+    LISTING_DATASETS,  /* -t filesystem,volume -o LISTING_DATASET_COLUMNS: sets exists, type,
+                          encrypted and token */
+    LISTING_SNAPSHOTS, /* -t snapshot[,bookmark] -o LISTING_SNAPSHOT_COLUMNS: adds them; their
+                          dataset exists. A bookmark's creation may be absent: it is then 0 */
+    LISTING_DETAILS,   /* -t snapshot -o LISTING_DETAIL_COLUMNS, of snapshots known already: sets
+                          or clears SNAPSHOT_HELD and SNAPSHOT_CLONED by guid. What is not known
+                          appeared meanwhile and is skipped */
+};
+
+struct listing {
+    enum listing_kind kind;
+    enum side side;
+    struct dsname root;
+    struct inventory *inv;
+    struct lines lines;
+    struct dataset *last; /* the dataset of the line before: listings come dataset by dataset */
+    size_t cursor;        /* details: the place in `last` after that of the line before */
+    bool failed;          /* a line was not understood: listing_end fails too */
+};
+
+/* Prepares to read a listing of `root` and what is below it. `inv` and `root.s` must outlive it. */
+void listing_init(struct listing *listing, enum listing_kind kind, struct inventory *inv,
+                  enum side side, struct dsname root);
+void listing_fini(struct listing *listing);
+
+/*
+ * Takes the next bytes. Fails with ERR_PARSE, naming the line's number and quoting it, at a line
+ * that is not what zfs prints: too few columns or too many, an illegal name, a name outside the
+ * root, a number that is none; with ERR_LIMIT at a line longer than LISTING_LINE_MAX. What was
+ * read before it stays in the inventory, and the listing does not count: `listed` is set by
+ * listing_end alone.
+ */
+int listing_feed(struct listing *listing, const char *data, size_t len, struct err *e);
+
+/*
+ * The end of a listing whose program succeeded. Of LISTING_SNAPSHOTS it fails with ERR_PARSE where
+ * a dataset has two snapshots of one guid (bookmarks may share one); else it sets `listed` on
+ * every dataset of the inventory that exists on the side, also on one that had no line. So a
+ * listing must cover all that the inventory has of the side: who lists one dataset alone reads it
+ * into an inventory of its own, and who lists datasets too does that first. The caller sorts the
+ * inventory.
+ */
+int listing_end(struct listing *listing, struct err *e);
+
+#endif

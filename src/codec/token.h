@@ -1,0 +1,27 @@
+/* What a receive_resume_token stands for, from the output of `zfs send -n -v -t TOKEN`. */
+#ifndef BACKUPD_CODEC_TOKEN_H
+#define BACKUPD_CODEC_TOKEN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "names.h"
+
+struct token {
+    uint64_t to_guid;
+    uint64_t from_guid;             /* 0: a full stream */
+    uint64_t bytes;                 /* received so far */
+    bool raw;                       /* rawok: a raw stream */
+    char to_name[NAME_LEN_MAX + 1]; /* "tank/data@daily-1", on the sending side */
+};
+
+/*
+ * Whether `s` looks like a token at all: digits, a hyphen, lower-case hexadecimal words. Only such
+ * a text is put into an argv.
+ */
+bool token_is_plausible(const char *s);
+
+/* Reads the whole output `text`. Fails with ERR_PARSE where the snapshot or its guid is missing. */
+int token_parse(const char *text, struct token *ret, struct err *e);
+
+#endif
