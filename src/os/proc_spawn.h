@@ -1,0 +1,15 @@
+/* How a child of proc.h comes into being. For proc.c only. */
+#ifndef BACKUPD_OS_PROC_SPAWN_H
+#define BACKUPD_OS_PROC_SPAWN_H
+
+#include <sys/types.h>
+
+#include "err.h"
+
+/*
+ * Forks and executes `argv`, with `fds` as descriptors 0, 1 and 2 (PROC_FD_NULL: /dev/null), which
+ * stay the caller's. Returns its pid once the exec has succeeded, or -1 and `e`, ERR_SYSTEM.
+ */
+pid_t proc_spawn(const char *const *argv, const int fds[3], struct err *e);
+
+#endif

@@ -1,0 +1,32 @@
+/*
+ * What only the operating system's own calls can do. One file for each system implements this
+ * (system_linux.c, system_freebsd.c); Meson picks it, so that no #ifdef of a system is needed.
+ * For src/os only. Functions that can fail return 0, or -1 and errno.
+ */
+#ifndef BACKUPD_OS_SYSTEM_H
+#define BACKUPD_OS_SYSTEM_H
+
+#include <stddef.h>
+
+/*
+ * Has the kernel send `signo` (0: none) to this process when its parent ends. Linux forgets it
+ * when the process changes its user. The parent may be gone already: compare getppid() afterwards.
+ */
+int system_set_death_signal(int signo);
+
+/* The signal that system_set_death_signal asked for, or 0. */
+int system_get_death_signal(int *ret_signo);
+
+/* Closes every descriptor from `first` on. */
+void system_close_from(int first);
+
+/* The folder for root's locks and sockets. */
+const char *system_runtime_dir(void);
+
+/* A path to our own executable that exec takes, also after the file was replaced. */
+int system_self_path(char *ret, size_t size);
+
+/* Fills `size` bytes from the kernel's random generator. */
+int system_random(void *ret, size_t size);
+
+#endif

@@ -1,0 +1,47 @@
+/*
+ * FreeBSD's half of system.h. Written from the manual pages and not compiled by the checks, which
+ * run on Linux: whoever changes system.h changes this by hand.
+ */
+#include "system.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/types.h>
+
+#include <sys/procctl.h>
+#include <sys/sysctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+int system_set_death_signal(int signo)
+{
+    return procctl(P_PID, 0, PROC_PDEATHSIG_CTL, &signo);
+}
+
+int system_get_death_signal(int *ret_signo)
+{
+    return procctl(P_PID, 0, PROC_PDEATHSIG_STATUS, ret_signo);
+}
+
+void system_close_from(int first)
+{
+    closefrom(first);
+}
+
+const char *system_runtime_dir(void)
+{
+    return "/var/run/backupd";
+}
+
+int system_self_path(char *ret, size_t size)
+{
+    int name[] = {CTL_KERN, KERN_PROC, KERN_PROC_PATHNAME, -1};
+    size_t len = size;
+    return sysctl(name, sizeof(name) / sizeof(name[0]), ret, &len, NULL, 0);
+}
+
+int system_random(void *ret, size_t size)
+{
+    arc4random_buf(ret, size);
+    return 0;
+}
