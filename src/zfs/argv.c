@@ -1,0 +1,55 @@
+#include "argv.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "mem.h"
+
+void argv_init(struct argv *argv)
+{
+    memset(argv, 0, sizeof(*argv));
+}
+
+void argv_fini(struct argv *argv)
+{
+    for (size_t i = 0; i < argv->n; i++)
+        free(argv->v[i]);
+    free(argv->v);
+    argv_init(argv);
+}
+
+static void add_owned(struct argv *argv, char *word)
+{
+    argv->v = mem_grow(argv->v, argv->n + 1, &argv->cap, sizeof(char *));
+    argv->v[argv->n++] = word;
+    argv->v[argv->n] = NULL;
+}
+
+void argv_add(struct argv *argv, const char *word)
+{
+    add_owned(argv, mem_strdup(word));
+}
+
+void argv_add_all(struct argv *argv, ...)
+{
+    va_list ap;
+    va_start(ap, argv);
+    for (const char *word = va_arg(ap, const char *); word != NULL; word = va_arg(ap, const char *))
+        argv_add(argv, word);
+    va_end(ap);
+}
+
+void argv_add_format(struct argv *argv, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    int n = vsnprintf(NULL, 0, fmt, ap);
+    va_end(ap);
+    char *word = mem_alloc((size_t)n + 1);
+    va_start(ap, fmt);
+    vsnprintf(word, (size_t)n + 1, fmt, ap);
+    va_end(ap);
+    add_owned(argv, word);
+}

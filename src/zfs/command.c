@@ -1,0 +1,163 @@
+#include "command.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "listing.h"
+#include "str.h"
+
+static void add_snapshot(struct argv *argv, struct dsname ds, char separator, struct snapname name)
+{
+    argv_add_format(argv, "%s%c%s", ds.s, separator, name.s);
+}
+
+void command_list_datasets(struct argv *argv, struct dsname ds, bool recursive)
+{
+    argv_add_all(argv, "zfs", "list", "-Hp", "-t", "filesystem,volume", "-o",
+                 LISTING_DATASET_COLUMNS, NULL);
+    if (recursive)
+        argv_add(argv, "-r");
+    argv_add(argv, ds.s);
+}
+
+void command_list_snapshots(struct argv *argv, struct dsname ds, bool recursive)
+{
+    argv_add_all(argv, "zfs", "list", "-Hp", "-t", "snapshot,bookmark", "-o",
+                 LISTING_SNAPSHOT_COLUMNS, NULL);
+    if (recursive)
+        argv_add(argv, "-r");
+    else
+        argv_add_all(argv, "-d", "1", NULL);
+    argv_add(argv, ds.s);
+}
+
+bool command_list_details(struct argv *argv, struct dsname ds, const struct snapset *set,
+                          const bool *chosen, size_t *at)
+{
+    size_t bytes = 0;
+    size_t count = 0;
+    size_t i = *at;
+    for (; i < set->n; i++) {
+        if (!chosen[i])
+            continue;
+        /* as a word of its own, with room for quotes */
+        bytes += strlen(ds.s) + strlen(set->v[i].name) + 5;
+        if (count > 0 && bytes > COMMAND_LIST_MAX)
+            break;
+        if (count == 0)
+            argv_add_all(argv, "zfs", "list", "-Hp", "-t", "snapshot", "-o",
+                         LISTING_DETAIL_COLUMNS, NULL);
+        add_snapshot(argv, ds, '@', (struct snapname){set->v[i].name});
+        count++;
+    }
+    *at = i;
+    return count > 0;
+}
+
+void command_exists(struct argv *argv, struct dsname ds)
+{
+    argv_add_all(argv, "zfs", "list", "-Hp", "-o", "name", ds.s, NULL);
+}
+
+void command_get_placeholder(struct argv *argv, struct dsname ds)
+{
+    argv_add_all(argv, "zfs", "get", "-Hp", "-o", "property,value,source",
+                 PLACEHOLDER_PROPERTY ",type,mounted,mountpoint,used,usedbychildren,referenced",
+                 ds.s, NULL);
+}
+
+void command_destroy_snapshots(struct argv *argv, struct dsname ds, const struct snapset *set,
+                               size_t *at, size_t last)
+{
+    struct str list;
+    str_init(&list);
+    str_add_format(&list, "%s@", ds.s);
+    size_t i = *at;
+    for (; i <= last; i++) {
+        if (i > *at && list.len + strlen(set->v[i].name) + 1 > COMMAND_LIST_MAX)
+            break;
+        str_add_format(&list, "%s%s", i > *at ? "," : "", set->v[i].name);
+    }
+    *at = i;
+    argv_add_all(argv, "zfs", "destroy", list.s, NULL);
+    str_fini(&list);
+}
+
+void command_destroy_bookmark(struct argv *argv, struct dsname ds, struct snapname bookmark)
+{
+    argv_add_all(argv, "zfs", "destroy", NULL);
+    add_snapshot(argv, ds, '#', bookmark);
+}
+
+void command_destroy_empty(struct argv *argv, struct dsname ds)
+{
+    argv_add_all(argv, "zfs", "destroy", ds.s, NULL);
+}
+
+void command_bookmark(struct argv *argv, struct dsname ds, struct snapname snap, uint64_t guid)
+{
+    argv_add_all(argv, "zfs", "bookmark", NULL);
+    add_snapshot(argv, ds, '@', snap);
+    argv_add_format(argv, "%s#backupd-%" PRIu64, ds.s, guid);
+}
+
+void command_send(struct argv *argv, struct dsname ds, struct snapname snap,
+                  const struct snapname *base, bool base_is_bookmark)
+{
+    argv_add_all(argv, "zfs", "send", "-w", "-P", "-v", NULL);
+    if (base != NULL) {
+        argv_add(argv, "-i");
+        add_snapshot(argv, ds, base_is_bookmark ? '#' : '@', *base);
+    }
+    add_snapshot(argv, ds, '@', snap);
+}
+
+void command_send_token(struct argv *argv, const char *token)
+{
+    argv_add_all(argv, "zfs", "send", "-P", "-v", "-t", token, NULL);
+}
+
+void command_describe_token(struct argv *argv, const char *token)
+{
+    argv_add_all(argv, "zfs", "send", "-n", "-v", "-t", token, NULL);
+}
+
+void command_receive(struct argv *argv, struct dsname ds, unsigned flags)
+{
+    argv_add_all(argv, "zfs", "receive", "-s", "-u", NULL);
+    if (flags & RECEIVE_OVERWRITES)
+        argv_add(argv, "-F");
+    if (flags & RECEIVE_CREATES) {
+        argv_add_all(argv, "-o", "readonly=on", NULL);
+        if (!(flags & RECEIVE_VOLUME))
+            argv_add_all(argv, "-o", "canmount=noauto", NULL);
+    }
+    argv_add(argv, ds.s);
+}
+
+void command_abort_receive(struct argv *argv, struct dsname ds)
+{
+    argv_add_all(argv, "zfs", "receive", "-A", ds.s, NULL);
+}
+
+void command_create_placeholder(struct argv *argv, struct dsname ds)
+{
+    argv_add_all(argv, "zfs", "create", "-o", "canmount=off", "-o",
+                 PLACEHOLDER_PROPERTY "=" PLACEHOLDER_VALUE, ds.s, NULL);
+}
+
+void command_mark_placeholder(struct argv *argv, struct dsname ds)
+{
+    argv_add_all(argv, "zfs", "set", PLACEHOLDER_PROPERTY "=" PLACEHOLDER_VALUE, ds.s, NULL);
+}
+
+void command_unmark_placeholder(struct argv *argv, struct dsname ds)
+{
+    argv_add_all(argv, "zfs", "inherit", PLACEHOLDER_PROPERTY, ds.s, NULL);
+}
+
+void command_rollback(struct argv *argv, struct dsname ds, struct snapname snap)
+{
+    argv_add_all(argv, "zfs", "rollback", NULL);
+    add_snapshot(argv, ds, '@', snap);
+}

@@ -1,0 +1,92 @@
+/*
+ * The argv of every zfs command that backupd ever runs. Nobody else builds one, and names come in
+ * as checked structs only. All of them are zfs(8)'s own, version 2.1 and later.
+ */
+#ifndef BACKUPD_ZFS_COMMAND_H
+#define BACKUPD_ZFS_COMMAND_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "argv.h"
+#include "inventory.h"
+#include "names.h"
+
+/* The user property that marks what we made to hold children, and its value. */
+#define PLACEHOLDER_PROPERTY "backupd:placeholder"
+#define PLACEHOLDER_VALUE    "on"
+
+/* The longest list of snapshots in one command: a single word may have 128 KiB on Linux, and
+ * quoting for ssh adds to it. */
+#define COMMAND_LIST_MAX 60000
+
+/* All functions append to an initialised `argv`. */
+
+/* Datasets at and below `ds` (or `ds` alone), for LISTING_DATASETS. */
+void command_list_datasets(struct argv *argv, struct dsname ds, bool recursive);
+
+/* Snapshots and bookmarks at and below `ds` (or of `ds` alone), for LISTING_SNAPSHOTS. */
+void command_list_snapshots(struct argv *argv, struct dsname ds, bool recursive);
+
+/* Holds and clones of some snapshots of `ds`, from place `*at` on while they fit into one
+ * command and are `chosen`; moves `*at` behind them. For LISTING_DETAILS. False: none left. */
+bool command_list_details(struct argv *argv, struct dsname ds, const struct snapset *set,
+                          const bool *chosen, size_t *at);
+
+/* Whether `ds` is there: prints its name. */
+void command_exists(struct argv *argv, struct dsname ds);
+
+/* type, value and source of the placeholder property, space used by data and children. */
+void command_get_placeholder(struct argv *argv, struct dsname ds);
+
+/*
+ * Destroys the snapshots of `ds` at places `*at` to `last`, as many as fit into one command, each
+ * by its name and no range, so that nothing that came in between can be meant. Moves `*at` behind
+ * them.
+ */
+void command_destroy_snapshots(struct argv *argv, struct dsname ds, const struct snapset *set,
+                               size_t *at, size_t last);
+
+/* Destroys a bookmark. */
+void command_destroy_bookmark(struct argv *argv, struct dsname ds, struct snapname bookmark);
+
+/* Destroys a dataset without snapshots and children; zfs itself refuses any other. */
+void command_destroy_empty(struct argv *argv, struct dsname ds);
+
+/* Bookmarks a snapshot as "backupd-<guid>". */
+void command_bookmark(struct argv *argv, struct dsname ds, struct snapname snap, uint64_t guid);
+
+/* Sends a snapshot raw, with progress on stderr: all of it, or from a snapshot or bookmark. */
+void command_send(struct argv *argv, struct dsname ds, struct snapname snap,
+                  const struct snapname *base, bool base_is_bookmark);
+
+/* Sends the rest of what a token (that token_is_plausible) stands for. */
+void command_send_token(struct argv *argv, const char *token);
+
+/* Prints what a token stands for, and sends nothing. */
+void command_describe_token(struct argv *argv, const char *token);
+
+enum receive_flag {
+    RECEIVE_CREATES = 1,    /* a full stream: readonly=on, and canmount=noauto on a filesystem */
+    RECEIVE_VOLUME = 2,     /* it is a volume */
+    RECEIVE_OVERWRITES = 4, /* a full stream over a placeholder: the only -F there is */
+};
+
+/* Receives into `ds`, resumably and without mounting. `flags`: enum receive_flag. */
+void command_receive(struct argv *argv, struct dsname ds, unsigned flags);
+
+/* Throws away an interrupted receive. */
+void command_abort_receive(struct argv *argv, struct dsname ds);
+
+/* Makes a placeholder. */
+void command_create_placeholder(struct argv *argv, struct dsname ds);
+
+/* Marks an existing dataset as a placeholder, or takes the mark away. */
+void command_mark_placeholder(struct argv *argv, struct dsname ds);
+void command_unmark_placeholder(struct argv *argv, struct dsname ds);
+
+/* Undoes writes after the newest snapshot; zfs itself refuses where there is a newer one. */
+void command_rollback(struct argv *argv, struct dsname ds, struct snapname snap);
+
+#endif

@@ -1,0 +1,94 @@
+#include "site.h"
+
+#include <string.h>
+
+const char *site_host(const struct site *site)
+{
+    return site->ssh == NULL ? "" : site->ssh->host;
+}
+
+int shell_quote(struct str *out, const char *word, struct err *e)
+{
+    for (const char *p = word; *p != '\0'; p++)
+        if ((unsigned char)*p < 0x20 || *p == 0x7f)
+            return err_set(e, ERR_NAME, "a word for the other machine's shell holds the control "
+                                        "character \\x%02x",
+                           (unsigned)(unsigned char)*p);
+    str_add_char(out, '\'');
+    for (const char *p = word; *p != '\0'; p++) {
+        if (*p == '\'')
+            str_add(out, "'\\''");
+        else if (*p == '!') /* csh looks for history even between single quotes */
+            str_add(out, "'\\!'");
+        else
+            str_add_char(out, *p);
+    }
+    str_add_char(out, '\'');
+    return 0;
+}
+
+/* The options that every ssh of ours has. The user's come first: ssh takes the first it sees. */
+static void add_ssh_options(const struct ssh *ssh, struct argv *ret)
+{
+    for (size_t i = 0; i < ssh->option_count; i++)
+        argv_add(ret, ssh->options[i]);
+    if (ssh->key[0] != '\0')
+        argv_add_all(ret, "-i", ssh->key, "-oIdentitiesOnly=yes", NULL);
+    argv_add_all(ret, "-a", "-x", "-T", "-oBatchMode=yes", "-oStrictHostKeyChecking=yes", NULL);
+    argv_add_format(ret, "-oConnectTimeout=%d", SSH_CONNECT_TIMEOUT);
+    argv_add_format(ret, "-oServerAliveInterval=%d", SSH_ALIVE_INTERVAL);
+    argv_add_format(ret, "-oServerAliveCountMax=%d", SSH_ALIVE_COUNT);
+}
+
+static int wrap_for_ssh(const struct ssh *ssh, enum site_connection connection,
+                        const struct argv *command, struct argv *ret, struct err *e)
+{
+    struct str line;
+    str_init(&line);
+    int rc = 0;
+    for (size_t i = 0; i < command->n && rc == 0; i++) {
+        if (i > 0)
+            str_add_char(&line, ' ');
+        /* The program's own name is ours and plain; unquoted, csh and sh both look it up. */
+        if (i == 0)
+            str_add(&line, command->v[i]);
+        else
+            rc = shell_quote(&line, command->v[i], e);
+    }
+    if (rc == 0) {
+        argv_add(ret, "ssh");
+        add_ssh_options(ssh, ret);
+        bool shared = connection == SITE_SHARED && ssh->control_path[0] != '\0';
+        argv_add(ret, "-oControlMaster=no");
+        argv_add_format(ret, "-oControlPath=%s", shared ? ssh->control_path : "none");
+        argv_add_all(ret, "--", ssh->host, line.s, NULL);
+    }
+    str_fini(&line);
+    return rc;
+}
+
+int site_wrap(const struct site *site, enum site_connection connection, struct argv *command,
+              struct argv *ret, struct err *e)
+{
+    argv_init(ret);
+    if (site->ssh == NULL) {
+        *ret = *command;
+        argv_init(command);
+        return 0;
+    }
+    int rc = wrap_for_ssh(site->ssh, connection, command, ret, e);
+    argv_fini(command);
+    if (rc != 0)
+        argv_fini(ret);
+    return rc;
+}
+
+void site_master(const struct ssh *ssh, struct argv *ret)
+{
+    argv_init(ret);
+    argv_add(ret, "ssh");
+    add_ssh_options(ssh, ret);
+    argv_add_all(ret, "-oControlMaster=yes", "-oControlPersist=no", NULL);
+    argv_add_format(ret, "-oControlPath=%s", ssh->control_path);
+    argv_add_all(ret, "-N", "--", ssh->host, NULL);
+}

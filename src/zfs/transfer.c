@@ -1,0 +1,223 @@
+#include "transfer.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "job.h"
+#include "lines.h"
+#include "proc.h"
+#include "progress.h"
+#include "text.h"
+
+/* The longest line that zfs send may print; names are at most 255 bytes. */
+#define LINE_MAX_BYTES 8192
+
+/* How often the watchdog looks. */
+#define WATCH_MS 500
+
+/* One end of the pipe. */
+struct stage {
+    struct run *run;
+    const struct site *site;
+    struct proc *proc; /* NULL: not started, or ended */
+    bool ended;
+    bool signalled; /* a signal that is not ours ended it */
+    struct err e;
+};
+
+struct run {
+    struct transfer *transfer;
+    struct stage sender, receiver;
+    struct lines lines;
+    bool sized; /* the estimate is in, or will not come */
+    uint64_t bytes, total;
+    int64_t moved_at; /* monotonic; when the last byte more was seen */
+    bool stalled, stopped;
+};
+
+static void note_progress(struct run *run, uint64_t bytes)
+{
+    if (bytes != run->bytes)
+        run->moved_at = clock_monotonic_ms();
+    run->bytes = bytes;
+    if (run->transfer->on_progress != NULL)
+        run->transfer->on_progress(run->transfer->arg, run->bytes, run->total);
+}
+
+static int read_line(void *arg, char *line, size_t len, struct err *e)
+{
+    struct run *run = arg;
+    uint64_t bytes = 0;
+    (void)len;
+    (void)e;
+    switch (progress_parse(line, &bytes)) {
+    case PROGRESS_SIZE:
+        run->sized = true;
+        run->total = bytes;
+        note_progress(run, 0);
+        break;
+    case PROGRESS_SENT:
+        run->sized = true; /* a stream without an estimate */
+        note_progress(run, bytes);
+        break;
+    default:
+        break;
+    }
+    return 0;
+}
+
+static int read_stderr(void *arg, const char *data, size_t len)
+{
+    struct stage *stage = arg;
+    /* A line that is too long is an error's words, at most: the tail has them. */
+    if (lines_feed(&stage->run->lines, data, len, read_line, stage->run, NULL) != 0) {
+        lines_fini(&stage->run->lines);
+        lines_init(&stage->run->lines, LINE_MAX_BYTES);
+    }
+    return 0;
+}
+
+static void handle_exit(void *arg, const struct proc_result *result)
+{
+    struct stage *stage = arg;
+    struct run *run = stage->run;
+    stage->proc = NULL;
+    stage->ended = true;
+    stage->signalled = result->signo == SIGPIPE;
+    run->moved_at = clock_monotonic_ms();
+    if (stage == &run->sender)
+        run->sized = true;
+    if (result->status != 0)
+        job_sort_failure(stage->site, result, 0, &stage->e);
+}
+
+static int start_stage(struct loop *loop, struct stage *stage, struct argv *command,
+                       enum site_connection connection, int in_fd, int out_fd, struct err *e)
+{
+    struct argv argv;
+    if (site_wrap(stage->site, connection, command, &argv, e) != 0)
+        return -1;
+    struct proc_spec spec = {.argv = (const char *const *)argv.v,
+                             .in_fd = in_fd,
+                             .out_fd = out_fd,
+                             .on_err = stage == &stage->run->sender ? read_stderr : NULL,
+                             .on_exit = handle_exit,
+                             .arg = stage};
+    stage->proc = proc_start(loop, &spec, e);
+    if (stage->proc == NULL)
+        err_wrap(e, "cannot start %s", argv.v[0]);
+    argv_fini(&argv);
+    return stage->proc == NULL ? -1 : 0;
+}
+
+static void cancel_both(struct run *run)
+{
+    if (run->sender.proc != NULL)
+        proc_cancel(run->sender.proc);
+    if (run->receiver.proc != NULL)
+        proc_cancel(run->receiver.proc);
+}
+
+/* One turn of the loop, with the watchdog's look. */
+static int turn(struct loop *loop, struct run *run, struct err *e)
+{
+    if (loop_run_once(loop, WATCH_MS, e) != 0)
+        return -1;
+    struct transfer *transfer = run->transfer;
+    if (!run->stopped && *transfer->stop) {
+        run->stopped = true;
+        cancel_both(run);
+    }
+    if (!run->stalled && transfer->stall_ms > 0 &&
+        clock_monotonic_ms() - run->moved_at > transfer->stall_ms) {
+        run->stalled = true;
+        cancel_both(run);
+    }
+    return 0;
+}
+
+/* The failure that caused the other: a sender that a broken pipe killed, or a receiver whose
+ * stream ended early, only tells of its peer. */
+static int blame(struct run *run, struct err *e)
+{
+    const struct err *sent = &run->sender.e;
+    const struct err *received = &run->receiver.e;
+    if (run->stopped)
+        return err_set(e, ERR_INTERRUPTED, "ended because backupd is stopping; it can be resumed");
+    if (run->stalled) {
+        char figure[TEXT_FIGURE_MAX];
+        text_duration(figure, run->transfer->stall_ms / 1000);
+        return err_set(e, ERR_STALLED, "not one byte more in %s, so it was ended", figure);
+    }
+    bool sender_failed = sent->code != ERR_NONE;
+    bool receiver_failed = received->code != ERR_NONE;
+    if (!sender_failed && !receiver_failed)
+        return 0;
+    bool sender_first = sender_failed && !run->sender.signalled &&
+                        (!receiver_failed || received->code == ERR_STREAM_CUT ||
+                         received->code == ERR_STREAM_BAD);
+    bool at_sender = sender_first || !receiver_failed;
+    *e = at_sender ? *sent : *received;
+    return err_wrap(e, at_sender ? "send" : "receive");
+}
+
+int transfer_run(struct loop *loop, struct transfer *transfer, uint64_t *ret_bytes, struct err *e)
+{
+    struct run run = {.transfer = transfer, .moved_at = clock_monotonic_ms()};
+    run.sender = (struct stage){.run = &run, .site = transfer->from};
+    run.receiver = (struct stage){.run = &run, .site = transfer->to};
+    lines_init(&run.lines, LINE_MAX_BYTES);
+    int fds[2] = {-1, -1};
+    int rc = -1;
+    *ret_bytes = 0;
+
+    if (pipe(fds) != 0) {
+        err_set_sys(e, errno, "cannot make a pipe");
+        goto out;
+    }
+    fcntl(fds[0], F_SETFD, FD_CLOEXEC);
+    fcntl(fds[1], F_SETFD, FD_CLOEXEC);
+    if (start_stage(loop, &run.sender, transfer->send, SITE_SHARED, PROC_FD_NULL, fds[1], e) != 0)
+        goto out;
+    close(fds[1]);
+    fds[1] = -1;
+
+    /* The sender fills the pipe and waits; its estimate says which connection it is worth. */
+    while (!run.sized && !run.stopped && !run.stalled)
+        if (turn(loop, &run, e) != 0)
+            goto out;
+    bool hopeless = run.sender.ended && run.sender.e.code != ERR_NONE;
+    if (!hopeless && !run.stopped && !run.stalled) {
+        enum site_connection connection = run.total >= TRANSFER_BIG ? SITE_DEDICATED : SITE_SHARED;
+        if (start_stage(loop, &run.receiver, transfer->receive, connection, fds[0], PROC_FD_NULL,
+                        e) != 0) {
+            cancel_both(&run);
+            close(fds[0]);
+            fds[0] = -1;
+            struct err ignored;
+            while (run.sender.proc != NULL && loop_run_once(loop, -1, &ignored) == 0)
+                continue;
+            goto out;
+        }
+    }
+    close(fds[0]);
+    fds[0] = -1;
+    while (run.sender.proc != NULL || run.receiver.proc != NULL)
+        if (turn(loop, &run, e) != 0)
+            goto out;
+    rc = blame(&run, e);
+    *ret_bytes = rc == 0 && run.total > run.bytes ? run.total : run.bytes;
+
+out:
+    if (fds[0] >= 0)
+        close(fds[0]);
+    if (fds[1] >= 0)
+        close(fds[1]);
+    argv_fini(transfer->send);
+    argv_fini(transfer->receive);
+    lines_fini(&run.lines);
+    return rc;
+}

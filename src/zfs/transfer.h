@@ -1,0 +1,34 @@
+/*
+ * A transfer: `zfs send` here, `zfs receive` there, joined by a kernel pipe. No byte of the stream
+ * passes through backupd.
+ */
+#ifndef BACKUPD_ZFS_TRANSFER_H
+#define BACKUPD_ZFS_TRANSFER_H
+
+#include "argv.h"
+#include "loop.h"
+#include "site.h"
+
+/* From this estimated size on a transfer has a connection of its own, in bytes. */
+#define TRANSFER_BIG (64 * 1024 * 1024)
+
+/* Bytes so far, and the estimate of all (0: not known). */
+typedef void transfer_progress_fn(void *arg, uint64_t bytes, uint64_t total);
+
+struct transfer {
+    const struct site *from, *to;
+    struct argv *send;    /* consumed */
+    struct argv *receive; /* consumed */
+    int64_t stall_ms;     /* the longest time in which not one byte more was sent */
+    transfer_progress_fn *on_progress;
+    void *arg;
+    const bool *stop; /* becomes true where the transfer is to end early */
+};
+
+/*
+ * Runs it to its end, waiting. `*ret_bytes` is what went over as far as zfs told, also where it
+ * fails. Returns 0, or -1 and `e`: of the two ends, the failure that caused the other.
+ */
+int transfer_run(struct loop *loop, struct transfer *transfer, uint64_t *ret_bytes, struct err *e);
+
+#endif
