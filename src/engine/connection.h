@@ -1,0 +1,31 @@
+/*
+ * The shared ssh connection to the remote. Listings, deletions and small transfers ride on it; when
+ * it breaks, whatever used it fails, and the next connection_ensure makes a new one.
+ */
+#ifndef BACKUPD_ENGINE_CONNECTION_H
+#define BACKUPD_ENGINE_CONNECTION_H
+
+#include "loop.h"
+#include "site.h"
+
+struct connection;
+
+/* `e` is NULL where the connection is there. */
+typedef void connection_ready_fn(void *arg, const struct err *e);
+
+/* Prepares a connection over `site`, which must outlive it and has ssh with a control path. */
+struct connection *connection_new(struct loop *loop, const struct site *site);
+
+/* Closes it, and frees it; the process is told to end and not waited for. NULL is fine. */
+void connection_free(struct connection *connection);
+
+/*
+ * Makes sure that the connection is there, and calls `fn` once, from the loop: with NULL, or with
+ * the error of a connection that could not be made. One call at a time.
+ */
+void connection_ensure(struct connection *connection, connection_ready_fn *fn, void *arg);
+
+/* Gives up a call of connection_ensure: `fn` is not called any more. */
+void connection_cancel(struct connection *connection);
+
+#endif

@@ -1,0 +1,354 @@
+#include "crew.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "event_json.h"
+#include "lines.h"
+#include "mem.h"
+#include "names.h"
+#include "proc.h"
+#include "worker.h"
+
+/* Bytes that are read from one worker before another gets its turn. */
+#define READ_MAX 65536
+
+/* Seconds on top of the stall timeout that a worker may be silent: its own watchdogs come first. */
+#define SILENCE_MARGIN 120
+
+/* How long workers have to end by themselves. */
+#define STOP_MS 3000
+
+#define NO_MEMBER SIZE_MAX
+
+enum member_status { MEMBER_WAITING, MEMBER_RUNNING, MEMBER_DONE };
+
+struct member {
+    struct crew *crew;
+    const char *name;
+    size_t ancestor; /* the nearest one in the crew, or NO_MEMBER */
+    enum member_status status;
+    pid_t pid;
+    int fd;
+    struct loop_fd *watch;
+    struct loop_timer *silence;
+    struct lines lines;
+    bool told_end; /* its EVENT_DATASET_FINISHED came */
+    bool failed;
+    struct err fault; /* why we ended it */
+};
+
+struct crew {
+    struct cycle_spec spec;
+    void (*on_idle)(void *arg);
+    void *arg;
+    struct member **v;
+    size_t n, cap;
+    size_t running;
+    size_t first_waiting; /* no member before it waits */
+    uint64_t failed;
+    bool stopping;
+    struct loop_timer *kill_timer;
+};
+
+struct crew *crew_new(const struct cycle_spec *spec, void (*on_idle)(void *arg), void *arg)
+{
+    struct crew *crew = mem_zalloc(1, sizeof(*crew));
+    crew->spec = *spec;
+    crew->on_idle = on_idle;
+    crew->arg = arg;
+    return crew;
+}
+
+static void release(struct member *member)
+{
+    loop_remove_timer(member->silence);
+    loop_remove_fd(member->watch);
+    if (member->fd >= 0)
+        close(member->fd);
+    member->silence = NULL;
+    member->watch = NULL;
+    member->fd = -1;
+}
+
+void crew_free(struct crew *crew)
+{
+    if (crew == NULL)
+        return;
+    loop_remove_timer(crew->kill_timer);
+    for (size_t i = 0; i < crew->n; i++) {
+        struct member *member = crew->v[i];
+        if (member->status == MEMBER_RUNNING) {
+            loop_unwatch_child(crew->spec.loop, member->pid);
+            proc_signal_group(member->pid, SIGKILL);
+        }
+        release(member);
+        lines_fini(&member->lines);
+        free(member);
+    }
+    free(crew->v);
+    free(crew);
+}
+
+void crew_add(struct crew *crew, const char *name)
+{
+    struct member *member = mem_zalloc(1, sizeof(*member));
+    member->crew = crew;
+    member->name = name;
+    member->fd = -1;
+    member->ancestor = NO_MEMBER;
+    lines_init(&member->lines, EVENT_LINE_MAX);
+    /* Parents come first, so the nearest ancestor is the newest member or an ancestor of it. */
+    size_t i = crew->n == 0 ? NO_MEMBER : crew->n - 1;
+    while (i != NO_MEMBER && !name_is_below(name, crew->v[i]->name))
+        i = crew->v[i]->ancestor;
+    member->ancestor = i;
+    crew->v = mem_grow(crew->v, crew->n, &crew->cap, sizeof(struct member *));
+    crew->v[crew->n++] = member;
+}
+
+uint64_t crew_failed(const struct crew *crew)
+{
+    return crew->failed;
+}
+
+static void emit(struct crew *crew, const struct event *event)
+{
+    crew->spec.on_event(crew->spec.arg, event);
+}
+
+static void count_failure(struct member *member)
+{
+    if (!member->failed)
+        member->crew->failed++;
+    member->failed = true;
+}
+
+/* Ends a worker that cannot be believed or does not move. */
+static void end_member(struct member *member, enum err_code code, const char *why)
+{
+    if (member->fault.code == ERR_NONE)
+        err_set(&member->fault, code, "%s", why);
+    proc_signal_group(member->pid, SIGKILL);
+}
+
+static void handle_silence(void *arg)
+{
+    struct member *member = arg;
+    member->silence = NULL;
+    end_member(member, ERR_STALLED, "its worker said nothing for too long, so it was ended");
+}
+
+static void restart_silence(struct member *member)
+{
+    loop_remove_timer(member->silence);
+    int64_t ms = (member->crew->spec.config->stall_timeout + SILENCE_MARGIN) * 1000;
+    member->silence = loop_add_timer(member->crew->spec.loop, ms, handle_silence, member);
+}
+
+/* A worker speaks of its own dataset, and of nothing that is the engine's to say. */
+static int check_event(const struct member *member, const struct event *event, struct err *e)
+{
+    switch (event->kind) {
+    case EVENT_DATASET_PLANNED:
+    case EVENT_STEP_PLANNED:
+    case EVENT_DATASET_STARTED:
+    case EVENT_STEP_STARTED:
+    case EVENT_STEP_PROGRESS:
+    case EVENT_STEP_FINISHED:
+    case EVENT_DATASET_FINISHED:
+    case EVENT_NOTE:
+        break;
+    default:
+        return err_set(e, ERR_PROTOCOL, "its worker sent a %s event, which is not its to send",
+                       event_kind_name(event->kind));
+    }
+    if (event->dataset == NULL || strcmp(event->dataset, member->name) != 0)
+        return err_set(e, ERR_PROTOCOL, "its worker spoke of another dataset");
+    if (event->cycle != member->crew->spec.number)
+        return err_set(e, ERR_PROTOCOL, "its worker spoke of another cycle");
+    if (member->told_end)
+        return err_set(e, ERR_PROTOCOL, "its worker went on after its end");
+    return 0;
+}
+
+static int take_line(void *arg, char *line, size_t len, struct err *e)
+{
+    struct member *member = arg;
+    struct event event;
+    struct event_memory *memory = NULL;
+    if (event_decode(line, len, &event, &memory, e) != 0)
+        return err_wrap(e, "its worker sent something odd");
+    int rc = check_event(member, &event, e);
+    if (rc == 0) {
+        if (event.kind == EVENT_DATASET_FINISHED) {
+            member->told_end = true;
+            if (event.code != ERR_NONE)
+                count_failure(member);
+        }
+        emit(member->crew, &event);
+    }
+    event_memory_free(memory);
+    return rc;
+}
+
+/* Reads what is there, up to `max`. False where the worker's end is closed or it was ended. */
+static bool read_events(struct member *member, size_t max)
+{
+    char buf[16384];
+    size_t total = 0;
+    while (total < max) {
+        ssize_t n = read(member->fd, buf, sizeof(buf));
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return errno == EAGAIN || errno == EWOULDBLOCK;
+        if (n == 0)
+            return false;
+        total += (size_t)n;
+        struct err e = ERR_INIT;
+        if (lines_feed(&member->lines, buf, (size_t)n, take_line, member, &e) != 0) {
+            end_member(member, ERR_PROTOCOL, e.msg);
+            return false;
+        }
+    }
+    return true;
+}
+
+static void handle_readable(void *arg, short revents)
+{
+    struct member *member = arg;
+    (void)revents;
+    restart_silence(member);
+    if (!read_events(member, READ_MAX)) {
+        loop_remove_fd(member->watch);
+        member->watch = NULL;
+    }
+}
+
+static void start_ready(struct crew *crew);
+
+static void fail_member(struct member *member, const struct err *e)
+{
+    struct event event = {.kind = EVENT_DATASET_FINISHED,
+                          .time = clock_now(),
+                          .cycle = member->crew->spec.number,
+                          .dataset = member->name,
+                          .code = e->code,
+                          .text = e->msg};
+    count_failure(member);
+    emit(member->crew, &event);
+}
+
+static void describe_end(const struct member *member, int wait_status, struct err *e)
+{
+    if (member->fault.code != ERR_NONE)
+        *e = member->fault;
+    else if (WIFSIGNALED(wait_status))
+        err_set(e, ERR_DIED, "its worker was ended by signal %d", WTERMSIG(wait_status));
+    else
+        err_set(e, ERR_DIED, "its worker ended with status %d and without a result",
+                WEXITSTATUS(wait_status));
+}
+
+static void handle_child(void *arg, pid_t pid, int wait_status)
+{
+    struct member *member = arg;
+    struct crew *crew = member->crew;
+    (void)pid;
+    while (member->watch != NULL && member->fault.code == ERR_NONE &&
+           read_events(member, READ_MAX)) {
+        struct pollfd more = {.fd = member->fd, .events = POLLIN};
+        if (poll(&more, 1, 0) <= 0)
+            break;
+    }
+    release(member);
+    member->status = MEMBER_DONE;
+    crew->running--;
+    if (!member->told_end) {
+        struct err e = ERR_INIT;
+        describe_end(member, wait_status, &e);
+        fail_member(member, &e);
+    }
+    start_ready(crew);
+}
+
+static void start_member(struct member *member)
+{
+    struct crew *crew = member->crew;
+    struct worker_task task = {.config = crew->spec.config,
+                               .sites = crew->spec.sites,
+                               .name = member->name,
+                               .cycle = crew->spec.number,
+                               .dryrun = crew->spec.dryrun};
+    struct err e = ERR_INIT;
+    member->pid = proc_fork(crew->spec.loop, worker_main, &task, &member->fd, &e);
+    if (member->pid < 0) {
+        member->status = MEMBER_DONE;
+        err_wrap(&e, "cannot start its worker");
+        fail_member(member, &e);
+        return;
+    }
+    member->status = MEMBER_RUNNING;
+    crew->running++;
+    member->watch =
+        loop_add_fd(crew->spec.loop, member->fd, POLLIN, handle_readable, member);
+    restart_silence(member);
+    loop_watch_child(crew->spec.loop, member->pid, handle_child, member);
+}
+
+/* A descendant waits for its ancestor in whichever way that ends: I10. */
+static bool is_ready(const struct crew *crew, const struct member *member)
+{
+    for (size_t i = member->ancestor; i != NO_MEMBER; i = crew->v[i]->ancestor)
+        if (crew->v[i]->status != MEMBER_DONE)
+            return false;
+    return true;
+}
+
+static void start_ready(struct crew *crew)
+{
+    while (crew->first_waiting < crew->n && crew->v[crew->first_waiting]->status != MEMBER_WAITING)
+        crew->first_waiting++;
+    for (size_t i = crew->first_waiting; i < crew->n && !crew->stopping; i++) {
+        if (crew->running >= crew->spec.config->parallel)
+            break;
+        if (crew->v[i]->status == MEMBER_WAITING && is_ready(crew, crew->v[i]))
+            start_member(crew->v[i]);
+    }
+    if (crew->running == 0 && (crew->stopping || crew->first_waiting >= crew->n))
+        crew->on_idle(crew->arg);
+}
+
+void crew_start(struct crew *crew)
+{
+    start_ready(crew);
+}
+
+static void kill_all(void *arg)
+{
+    struct crew *crew = arg;
+    crew->kill_timer = NULL;
+    for (size_t i = 0; i < crew->n; i++)
+        if (crew->v[i]->status == MEMBER_RUNNING)
+            end_member(crew->v[i], ERR_INTERRUPTED, "its worker did not end in time");
+}
+
+void crew_stop(struct crew *crew)
+{
+    if (crew->stopping)
+        return;
+    crew->stopping = true;
+    for (size_t i = 0; i < crew->n; i++)
+        if (crew->v[i]->status == MEMBER_RUNNING)
+            proc_signal_group(crew->v[i]->pid, SIGTERM);
+    crew->kill_timer = loop_add_timer(crew->spec.loop, STOP_MS, kill_all, crew);
+    if (crew->running == 0)
+        crew->on_idle(crew->arg);
+}

@@ -1,0 +1,30 @@
+/*
+ * The workers of a cycle: at most so many at a time, an ancestor's before its descendants'. What
+ * they say is checked before it is believed, and a worker that says anything odd is ended.
+ */
+#ifndef BACKUPD_ENGINE_CREW_H
+#define BACKUPD_ENGINE_CREW_H
+
+#include "cycle.h"
+
+struct crew;
+
+/* Prepares a crew. `on_idle` is called from the loop when the last worker has ended. */
+struct crew *crew_new(const struct cycle_spec *spec, void (*on_idle)(void *arg), void *arg);
+
+/* Kills what still runs, and frees it. NULL is fine. */
+void crew_free(struct crew *crew);
+
+/* Adds a dataset with work, ancestors before descendants. `name` must outlive the crew. */
+void crew_add(struct crew *crew, const char *name);
+
+/* Starts as many workers as may run. */
+void crew_start(struct crew *crew);
+
+/* Starts no more, and asks those that run to end. */
+void crew_stop(struct crew *crew);
+
+/* How many datasets of the crew failed so far. */
+uint64_t crew_failed(const struct crew *crew);
+
+#endif

@@ -1,0 +1,46 @@
+/*
+ * One cycle: discover both sides, plan every dataset, run workers for those with work, parents
+ * before their children, and report. Nothing in here waits; everything happens from the loop.
+ */
+#ifndef BACKUPD_ENGINE_CYCLE_H
+#define BACKUPD_ENGINE_CYCLE_H
+
+#include "config.h"
+#include "connection.h"
+#include "event.h"
+#include "sites.h"
+
+struct cycle;
+
+/* Everything that happens, in order. The last event of a cycle is EVENT_CYCLE_FINISHED; the cycle
+ * may be freed after it, but not from within the call. */
+typedef void cycle_event_fn(void *arg, const struct event *event);
+
+/* Whether dataset `name` is not to be tried yet, because it failed a short while ago. */
+typedef bool cycle_skip_fn(void *arg, const char *name);
+
+struct cycle_spec {
+    struct loop *loop;
+    const struct config *config;
+    const struct sites *sites;
+    struct connection *connection; /* NULL: the remote is not reached through ssh */
+    uint64_t number;
+    bool dryrun;
+    cycle_event_fn *on_event;
+    cycle_skip_fn *skip;
+    void *arg;
+};
+
+/* Starts a cycle. What `spec` points to must outlive it. */
+struct cycle *cycle_start(const struct cycle_spec *spec);
+
+/* Whether EVENT_CYCLE_FINISHED was emitted. */
+bool cycle_is_finished(const struct cycle *cycle);
+
+/* Asks everything that runs to end; what was received so far stays resumable. */
+void cycle_stop(struct cycle *cycle);
+
+/* Frees it, and kills what still runs. NULL is fine. */
+void cycle_free(struct cycle *cycle);
+
+#endif

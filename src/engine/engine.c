@@ -1,0 +1,383 @@
+#include "engine.h"
+
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "cycle.h"
+#include "host.h"
+#include "mem.h"
+#include "notifier.h"
+#include "proc.h"
+#include "retries.h"
+#include "schedule.h"
+
+/* How long everything has to end by itself after SIGTERM; what is left then is killed. */
+#define STOP_MS 4000
+
+struct engine {
+    struct engine_options options;
+    struct config *config;
+    struct config *next_config; /* read, and waiting for the cycle to end; or NULL */
+    struct loop *loop;
+    struct sites sites;
+    struct connection *connection;
+    char socket_stem[HOST_PATH_MAX]; /* of the shared connections' sockets; "" : none */
+    unsigned connections;            /* made so far: each has a socket of its own */
+    int lock;
+    struct state state;
+    struct retries retries;
+    uint64_t cycles_failed; /* as a whole, in a row */
+    struct cycle *cycle;    /* NULL: none runs */
+    int64_t cycle_started;  /* monotonic ms */
+    struct loop_timer *due; /* the next cycle */
+    struct loop_timer *after; /* what follows a cycle's end */
+    struct loop_timer *stop_timer;
+    struct proc *notifier;
+    bool stopping, cycle_wanted;
+};
+
+static void publish(struct engine *engine, const struct event *event)
+{
+    state_apply(&engine->state, event);
+    engine->options.on_event(engine->options.arg, event, &engine->state);
+}
+
+static void note(struct engine *engine, enum event_level level, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+static void note(struct engine *engine, enum event_level level, const char *fmt, ...)
+{
+    char text[ERR_MSG_MAX];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    struct event event = {.kind = EVENT_NOTE,
+                          .time = clock_now(),
+                          .cycle = engine->state.cycle,
+                          .level = level,
+                          .text = text};
+    publish(engine, &event);
+}
+
+static void run_cycle(void *arg);
+static void after_cycle(void *arg);
+
+static void set_due(struct engine *engine, int64_t delay_ms)
+{
+    loop_remove_timer(engine->due);
+    engine->due = loop_add_timer(engine->loop, delay_ms > 0 ? delay_ms : 0, run_cycle, engine);
+}
+
+/* The regular time, or earlier where something that failed is to be tried again. */
+static void schedule_next(struct engine *engine)
+{
+    int64_t now = clock_monotonic_ms();
+    int64_t due = engine->cycle_started + engine->config->interval * 1000;
+    int64_t retry = retries_next_due(&engine->retries);
+    if (engine->cycles_failed > 0)
+        retry = now + schedule_backoff(engine->cycles_failed, engine->config->interval) * 1000;
+    /* A retry is a whole second away at least: what never succeeds must not spin. */
+    if (retry < now + 1000)
+        retry = now + 1000;
+    set_due(engine, (retry < due ? retry : due) - now);
+}
+
+static void handle_notified(void *arg, const struct err *e)
+{
+    struct engine *engine = arg;
+    engine->notifier = NULL;
+    if (e != NULL)
+        note(engine, LEVEL_WARNING, "cannot reach the snitch: %s", e->msg);
+    else
+        note(engine, LEVEL_INFO, "told the snitch");
+    if (engine->options.once)
+        loop_stop(engine->loop);
+}
+
+static void notify(struct engine *engine)
+{
+    struct err e = ERR_INIT;
+    if (engine->config->snitch_id[0] == '\0' || engine->options.dryrun ||
+        engine->notifier != NULL || !engine_succeeded(engine))
+        return;
+    engine->notifier = notifier_start(engine->loop, engine->config->snitch_id,
+                                      engine->config->web_user, handle_notified, engine, &e);
+    if (engine->notifier == NULL)
+        note(engine, LEVEL_WARNING, "cannot reach the snitch: %s", e.msg);
+}
+
+static void keep_books(struct engine *engine, const struct event *event)
+{
+    int64_t now = clock_monotonic_ms();
+    if (event->kind == EVENT_CYCLE_FINISHED) {
+        engine->cycles_failed = event->code == ERR_NONE ? 0 : engine->cycles_failed + 1;
+        engine->after = loop_add_timer(engine->loop, 0, after_cycle, engine);
+    } else if (event->kind == EVENT_DATASET_FINISHED && event->code == ERR_NONE) {
+        retries_note_success(&engine->retries, event->dataset);
+    } else if (event->kind == EVENT_DATASET_FINISHED && event->code != ERR_INTERRUPTED) {
+        retries_note_failure(&engine->retries, event->dataset, now, engine->config->interval);
+    }
+}
+
+static void handle_event(void *arg, const struct event *event)
+{
+    struct engine *engine = arg;
+    publish(engine, event);
+    keep_books(engine, event);
+}
+
+static bool skip_dataset(void *arg, const char *name)
+{
+    struct engine *engine = arg;
+    /* What is due within a second is due: a timer may fire a moment early. */
+    return retries_is_waiting(&engine->retries, name, clock_monotonic_ms() + 1000);
+}
+
+/* Makes the sites and the connection for the present configuration. */
+static void connect_sites(struct engine *engine)
+{
+    char path[HOST_PATH_MAX + 16] = "";
+    connection_free(engine->connection);
+    engine->connection = NULL;
+    /* ssh removes its socket as it ends, which may be after the next one was made. */
+    if (engine->socket_stem[0] != '\0')
+        snprintf(path, sizeof(path), "%s.%u", engine->socket_stem, engine->connections++);
+    sites_init(&engine->sites, engine->config, path);
+    if (config_has_remote(engine->config) && engine->sites.ssh.control_path[0] != '\0' &&
+        engine->config->ssh_host[0] != '\0')
+        engine->connection = connection_new(engine->loop, &engine->sites.side[SIDE_REMOTE]);
+}
+
+static void take_config(struct engine *engine)
+{
+    config_fini(engine->config);
+    free(engine->config);
+    engine->config = engine->next_config;
+    engine->next_config = NULL;
+    connect_sites(engine);
+    note(engine, LEVEL_INFO, "the new configuration is in use");
+}
+
+static void run_cycle(void *arg)
+{
+    struct engine *engine = arg;
+    engine->due = NULL;
+    if (engine->cycle != NULL || engine->stopping)
+        return;
+    engine->cycle_started = clock_monotonic_ms();
+    struct cycle_spec spec = {.loop = engine->loop,
+                              .config = engine->config,
+                              .sites = &engine->sites,
+                              .connection = engine->connection,
+                              .number = engine->state.cycle + 1,
+                              .dryrun = engine->options.dryrun,
+                              .on_event = handle_event,
+                              .skip = skip_dataset,
+                              .arg = engine};
+    engine->cycle = cycle_start(&spec);
+}
+
+static void end(struct engine *engine)
+{
+    if (engine->notifier != NULL)
+        proc_cancel(engine->notifier);
+    loop_stop(engine->loop);
+}
+
+static void after_cycle(void *arg)
+{
+    struct engine *engine = arg;
+    engine->after = NULL;
+    cycle_free(engine->cycle);
+    engine->cycle = NULL;
+    if (engine->stopping) {
+        end(engine);
+        return;
+    }
+    notify(engine);
+    if (engine->options.once) {
+        if (engine->notifier == NULL)
+            loop_stop(engine->loop);
+        return;
+    }
+    if (engine->next_config != NULL)
+        take_config(engine);
+    schedule_next(engine);
+    if (engine->cycle_wanted) {
+        engine->cycle_wanted = false;
+        retries_hurry(&engine->retries, clock_monotonic_ms());
+        set_due(engine, 0);
+    }
+}
+
+static void give_up_waiting(void *arg)
+{
+    struct engine *engine = arg;
+    engine->stop_timer = NULL;
+    loop_stop(engine->loop);
+}
+
+static void handle_stop(void *arg, int signo)
+{
+    struct engine *engine = arg;
+    if (engine->stopping)
+        return;
+    engine->stopping = true;
+    note(engine, LEVEL_INFO, "stopping (%s)", signo == SIGTERM ? "SIGTERM" : "SIGINT");
+    if (engine->cycle == NULL) {
+        end(engine);
+        return;
+    }
+    engine->stop_timer = loop_add_timer(engine->loop, STOP_MS, give_up_waiting, engine);
+    cycle_stop(engine->cycle);
+}
+
+static void tell_lines(struct engine *engine, enum event_level level, char *lines)
+{
+    char *rest = NULL;
+    for (char *line = strtok_r(lines, "\n", &rest); line != NULL;
+         line = strtok_r(NULL, "\n", &rest))
+        note(engine, level, "%s", line);
+}
+
+static void handle_reload(void *arg, int signo)
+{
+    struct engine *engine = arg;
+    (void)signo;
+    struct str errors;
+    str_init(&errors);
+    struct config *config = mem_zalloc(1, sizeof(*config));
+    if (config_load(engine->options.config_path, config, &errors) != 0) {
+        tell_lines(engine, LEVEL_ERROR, errors.s);
+        note(engine, LEVEL_ERROR, "the configuration is wrong: the old one stays in use");
+        free(config);
+    } else {
+        if (engine->next_config != NULL) {
+            config_fini(engine->next_config);
+            free(engine->next_config);
+        }
+        engine->next_config = config;
+        if (engine->cycle != NULL) {
+            note(engine, LEVEL_INFO, "the new configuration is used from the next cycle on");
+        } else {
+            take_config(engine);
+            if (!engine->options.once)
+                schedule_next(engine);
+        }
+    }
+    str_fini(&errors);
+}
+
+static void handle_wish(void *arg, int signo)
+{
+    struct engine *engine = arg;
+    (void)signo;
+    if (engine->cycle != NULL) {
+        note(engine, LEVEL_INFO, "a cycle is running: another follows it");
+        engine->cycle_wanted = true;
+        return;
+    }
+    retries_hurry(&engine->retries, clock_monotonic_ms());
+    set_due(engine, 0);
+}
+
+static int watch_signals(struct engine *engine, struct err *e)
+{
+    if (loop_watch_signal(engine->loop, SIGTERM, handle_stop, engine, e) != 0 ||
+        loop_watch_signal(engine->loop, SIGINT, handle_stop, engine, e) != 0)
+        return -1;
+    if (engine->options.once)
+        return 0;
+    if (loop_watch_signal(engine->loop, SIGHUP, handle_reload, engine, e) != 0 ||
+        loop_watch_signal(engine->loop, SIGUSR1, handle_wish, engine, e) != 0)
+        return -1;
+    return 0;
+}
+
+/* Lock and socket are named after the configuration's real path: one daemon for each. */
+static int take_lock(struct engine *engine, struct err *e)
+{
+    char dir[HOST_PATH_MAX];
+    if (host_runtime_dir(dir, e) != 0)
+        return -1;
+    char *real = realpath(engine->options.config_path, NULL);
+    const char *name = real == NULL ? engine->options.config_path : real;
+    uint64_t hash = 14695981039346656037U;
+    for (const char *p = name; *p != '\0'; p++)
+        hash = (hash ^ (unsigned char)*p) * 1099511628211U;
+    free(real);
+    char path[HOST_PATH_MAX + 32];
+    snprintf(path, sizeof(path), "%s/%016llx.lock", dir, (unsigned long long)hash);
+    snprintf(engine->socket_stem, sizeof(engine->socket_stem), "%.1000s/%016llx", dir,
+             (unsigned long long)hash);
+    /* ssh binds the socket under a longer name first, and sun_path is short: go without. */
+    if (strlen(engine->socket_stem) > 75)
+        engine->socket_stem[0] = '\0';
+    engine->lock = host_lock(path, e);
+    return engine->lock < 0 ? -1 : 0;
+}
+
+struct engine *engine_new(struct config *config, const struct engine_options *options,
+                          struct err *e)
+{
+    struct engine *engine = mem_zalloc(1, sizeof(*engine));
+    engine->options = *options;
+    engine->config = config;
+    engine->lock = -1;
+    state_init(&engine->state);
+    retries_init(&engine->retries);
+    if (take_lock(engine, e) != 0)
+        goto fail;
+    engine->loop = loop_new(e);
+    if (engine->loop == NULL || watch_signals(engine, e) != 0)
+        goto fail;
+    connect_sites(engine);
+    return engine;
+fail:
+    engine_free(engine);
+    return NULL;
+}
+
+int engine_run(struct engine *engine, struct err *e)
+{
+    set_due(engine, 0);
+    return loop_run(engine->loop, e);
+}
+
+const struct state *engine_state(const struct engine *engine)
+{
+    return &engine->state;
+}
+
+bool engine_succeeded(const struct engine *engine)
+{
+    return engine->state.cycle_finished != 0 && engine->state.cycle_code == ERR_NONE &&
+           engine->state.cycle_failed == 0;
+}
+
+void engine_free(struct engine *engine)
+{
+    if (engine == NULL)
+        return;
+    cycle_free(engine->cycle);
+    connection_free(engine->connection);
+    loop_free(engine->loop);
+    if (engine->sites.ssh.control_path[0] != '\0')
+        unlink(engine->sites.ssh.control_path);
+    if (engine->lock >= 0)
+        close(engine->lock);
+    retries_fini(&engine->retries);
+    state_fini(&engine->state);
+    config_fini(engine->config);
+    free(engine->config);
+    if (engine->next_config != NULL) {
+        config_fini(engine->next_config);
+        free(engine->next_config);
+    }
+    free(engine);
+}

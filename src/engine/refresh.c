@@ -1,0 +1,141 @@
+#include "refresh.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "command.h"
+#include "job.h"
+#include "mem.h"
+#include "validate.h"
+
+int refresh_check_pool(struct loop *loop, const struct site *site, int64_t stall_ms,
+                       struct err *e)
+{
+    struct dsbuf buf;
+    size_t len = strcspn(site->root.s, "/");
+    memcpy(buf.s, site->root.s, len);
+    buf.s[len] = '\0';
+    struct argv argv;
+    argv_init(&argv);
+    command_exists(&argv, (struct dsname){buf.s});
+    if (job_run_plain(loop, site, &argv, stall_ms, e) == 0)
+        return 0;
+    if (e->code == ERR_DATASET_MISSING || e->code == ERR_POOL_MISSING)
+        err_set(e, ERR_POOL_MISSING, "the %s pool %s is not imported%s%s", side_name(site->side),
+                buf.s, site->ssh == NULL ? "" : " on ", site_host(site));
+    return -1;
+}
+
+/* Lists one side. */
+static int list_side(struct refresh *refresh, struct loop *loop, const struct site *site,
+                     int64_t stall_ms, struct err *e)
+{
+    struct dsbuf buf;
+    struct dsname full;
+    if (dsname_join(&buf, site->root, refresh->ds->name, &full, e) != 0)
+        return -1;
+    struct argv argv;
+    argv_init(&argv);
+    command_list_datasets(&argv, full, false);
+    int rc = listing_run(loop, site, &argv, LISTING_DATASETS, &refresh->inv, stall_ms, e);
+    if (rc == 0) {
+        argv_init(&argv);
+        command_list_snapshots(&argv, full, false);
+        rc = listing_run(loop, site, &argv, LISTING_SNAPSHOTS, &refresh->inv, stall_ms, e);
+    }
+    if (rc != 0 && e->code == ERR_DATASET_MISSING) {
+        rc = refresh_check_pool(loop, site, stall_ms, e);
+        if (rc == 0) {
+            holding_clear(&refresh->ds->side[site->side]);
+            refresh->ds->side[site->side].listed = true;
+        }
+    }
+    return rc;
+}
+
+/* Which snapshots of a side the target lets go. */
+static bool *deletion_candidates(const struct refresh *refresh, enum side side, bool *ret_any)
+{
+    size_t n = refresh->ds->side[side].snapshots.n;
+    bool *chosen = mem_zalloc(n, sizeof(*chosen));
+    for (size_t i = 0; i < n; i++) {
+        chosen[i] = refresh->target.keep[side][i] == 0;
+        *ret_any = *ret_any || chosen[i];
+    }
+    return chosen;
+}
+
+static int read_details(struct refresh *refresh, struct loop *loop, const struct site *site,
+                        const bool *chosen, int64_t stall_ms, struct err *e)
+{
+    struct dsbuf buf;
+    struct dsname full;
+    if (dsname_join(&buf, site->root, refresh->ds->name, &full, e) != 0)
+        return -1;
+    size_t at = 0;
+    for (;;) {
+        struct argv argv;
+        argv_init(&argv);
+        if (!command_list_details(&argv, full, &refresh->ds->side[site->side].snapshots, chosen,
+                                  &at)) {
+            argv_fini(&argv);
+            return 0;
+        }
+        if (listing_run(loop, site, &argv, LISTING_DETAILS, &refresh->inv, stall_ms, e) != 0)
+            return -1;
+    }
+}
+
+/* I4: holds and clones are read for deletion candidates only, because reading them is slow. */
+static int spare_held_and_cloned(struct refresh *refresh, struct loop *loop,
+                                 const struct sites *sites, int64_t stall_ms, struct err *e)
+{
+    bool again = false;
+    for (int side = 0; side < SIDE_COUNT; side++) {
+        bool any = false;
+        bool *chosen = deletion_candidates(refresh, (enum side)side, &any);
+        int rc = any ? read_details(refresh, loop, &sites->side[side], chosen, stall_ms, e) : 0;
+        free(chosen);
+        if (rc != 0)
+            return -1;
+        again = again || any;
+    }
+    if (again) {
+        target_fini(&refresh->target);
+        target_build(&refresh->target, refresh->ds, &refresh->rules);
+    }
+    return 0;
+}
+
+int refresh_dataset(struct refresh *refresh, struct loop *loop, const struct config *config,
+                    const struct sites *sites, const char *name, struct err *e)
+{
+    memset(refresh, 0, sizeof(*refresh));
+    inventory_init(&refresh->inv);
+    refresh->ds = inventory_get(&refresh->inv, name);
+    refresh->rules = config_rules_for(config, name);
+    int64_t stall_ms = config->stall_timeout * 1000;
+    for (int side = 0; side < SIDE_COUNT; side++) {
+        if (side == SIDE_REMOTE && !refresh->rules.has_remote)
+            continue;
+        if (list_side(refresh, loop, &sites->side[side], stall_ms, e) != 0)
+            return err_wrap(e, "cannot list the %s side", side_name((enum side)side));
+    }
+    inventory_sort(&refresh->inv);
+    target_build(&refresh->target, refresh->ds, &refresh->rules);
+    refresh->planned = true;
+    if (spare_held_and_cloned(refresh, loop, sites, stall_ms, e) != 0)
+        return err_wrap(e, "cannot read holds and clones");
+    plan_build(&refresh->plan, refresh->ds, &refresh->target);
+    return plan_validate(&refresh->plan, refresh->ds, &refresh->target, &refresh->rules, e);
+}
+
+void refresh_fini(struct refresh *refresh)
+{
+    if (refresh->planned) {
+        target_fini(&refresh->target);
+        plan_fini(&refresh->plan);
+    }
+    inventory_fini(&refresh->inv);
+    memset(refresh, 0, sizeof(*refresh));
+}

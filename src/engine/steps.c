@@ -1,0 +1,288 @@
+#include "steps.h"
+
+#include <stdio.h>
+
+#include "command.h"
+#include "destination.h"
+#include "job.h"
+#include "transfer.h"
+
+/* A receive that was cut a moment ago keeps its dataset busy until the other side notices. */
+#define BUSY_RETRY_MS 3000
+#define BUSY_RETRIES  15
+
+static int64_t stall_ms(const struct steps *steps)
+{
+    return steps->config->stall_timeout * 1000;
+}
+
+static const struct site *site(const struct steps *steps, enum side side)
+{
+    return &steps->sites->side[side];
+}
+
+static const struct snapshot *local_snapshot(const struct steps *steps, size_t place)
+{
+    return &steps->refresh.ds->side[SIDE_LOCAL].snapshots.v[place];
+}
+
+static int run(struct steps *steps, enum side side, struct argv *argv, struct err *e)
+{
+    return job_run_plain(steps->loop, site(steps, side), argv, stall_ms(steps), e);
+}
+
+/* I8: what is destroyed was listed by this very process, and is named snapshot by snapshot. */
+static int destroy_step(struct steps *steps, size_t at, struct err *e)
+{
+    const struct step *step = &steps->refresh.plan.v[at];
+    const struct snapset *set = &steps->refresh.ds->side[step->side].snapshots;
+    size_t next = step->start;
+    int rc = 0;
+    while (next <= step->end && rc == 0 && !steps->stop) {
+        struct argv argv;
+        argv_init(&argv);
+        size_t before = next;
+        command_destroy_snapshots(&argv, steps->full[step->side], set, &next, step->end);
+        rc = run(steps, step->side, &argv, e);
+        if (rc != 0)
+            next = before;
+        else
+            report_step_progress(&steps->report, at, 0, 0); /* a sign of life */
+    }
+    if (rc == 0 && next <= step->end)
+        rc = err_set(e, ERR_INTERRUPTED, "ended because backupd is stopping");
+    report_step_finished(&steps->report, at, 0, next - step->start, rc == 0 ? NULL : e);
+    return rc;
+}
+
+struct progress {
+    struct steps *steps;
+    size_t at;
+};
+
+static void hand_on_progress(void *arg, uint64_t bytes, uint64_t total)
+{
+    struct progress *progress = arg;
+    report_step_progress(&progress->steps->report, progress->at, bytes, total);
+}
+
+static void fire(void *arg)
+{
+    *(bool *)arg = true;
+}
+
+/* Waits, or less where the engine wants us to end. */
+static void pause_ms(struct steps *steps, int64_t ms)
+{
+    bool fired = false;
+    struct err ignored;
+    struct loop_timer *timer = loop_add_timer(steps->loop, ms, fire, &fired);
+    while (!fired && !steps->stop && loop_run_once(steps->loop, 500, &ignored) == 0)
+        continue;
+    if (!fired)
+        loop_remove_timer(timer);
+}
+
+/* What one attempt at a transfer needs to build its two commands. */
+struct attempt {
+    size_t at;
+    const char *token; /* NULL: not a resumption */
+    unsigned receive_flags;
+};
+
+static void build_send(const struct steps *steps, const struct attempt *attempt, struct argv *argv)
+{
+    argv_init(argv);
+    if (attempt->token != NULL) {
+        command_send_token(argv, attempt->token);
+        return;
+    }
+    const struct step *step = &steps->refresh.plan.v[attempt->at];
+    struct snapname snap = {local_snapshot(steps, step->end)->name};
+    if (step->op == OP_INITIAL_TRANSFER) {
+        command_send(argv, steps->full[SIDE_LOCAL], snap, NULL, false);
+        return;
+    }
+    const struct holding *local = &steps->refresh.ds->side[SIDE_LOCAL];
+    const struct snapset *from = step->from_bookmark ? &local->bookmarks : &local->snapshots;
+    struct snapname base = {from->v[step->start].name};
+    command_send(argv, steps->full[SIDE_LOCAL], snap, &base, step->from_bookmark);
+}
+
+static int try_transfer(struct steps *steps, const struct attempt *attempt, uint64_t *ret_bytes,
+                        struct err *e)
+{
+    struct argv send;
+    struct argv receive;
+    build_send(steps, attempt, &send);
+    argv_init(&receive);
+    command_receive(&receive, steps->full[SIDE_REMOTE], attempt->receive_flags);
+    struct progress progress = {steps, attempt->at};
+    struct transfer transfer = {.from = site(steps, SIDE_LOCAL),
+                                .to = site(steps, SIDE_REMOTE),
+                                .send = &send,
+                                .receive = &receive,
+                                .stall_ms = stall_ms(steps),
+                                .on_progress = hand_on_progress,
+                                .arg = &progress,
+                                .stop = &steps->stop};
+    return transfer_run(steps->loop, &transfer, ret_bytes, e);
+}
+
+/* I7: only where configured, and only writes after the newest snapshot: plain zfs rollback refuses
+ * to go behind a snapshot. */
+static int roll_back(struct steps *steps, const struct attempt *attempt, struct err *e)
+{
+    const struct step *step = &steps->refresh.plan.v[attempt->at];
+    const char *start;
+    const char *end;
+    step_names(step, steps->refresh.ds, &steps->refresh.target, &start, &end);
+    struct argv argv;
+    argv_init(&argv);
+    command_rollback(&argv, steps->full[SIDE_REMOTE], (struct snapname){start});
+    report_note(&steps->report, LEVEL_WARNING,
+                "the remote copy was written to: rolling it back to its newest snapshot %s", start);
+    if (run(steps, SIDE_REMOTE, &argv, e) != 0)
+        return err_wrap(e, "cannot roll the remote back to %s", start);
+    return 0;
+}
+
+static int transfer_with_retries(struct steps *steps, const struct attempt *attempt,
+                                 uint64_t *ret_bytes, struct err *e)
+{
+    bool rolled_back = false;
+    for (int tries = 0;; tries++) {
+        if (try_transfer(steps, attempt, ret_bytes, e) == 0)
+            return 0;
+        if (e->code == ERR_MODIFIED && steps->config->rollback && !rolled_back &&
+            attempt->token == NULL) {
+            if (roll_back(steps, attempt, e) != 0)
+                return -1;
+            rolled_back = true;
+        } else if (e->code == ERR_BUSY && tries < BUSY_RETRIES && !steps->stop) {
+            pause_ms(steps, BUSY_RETRY_MS);
+        } else {
+            return -1;
+        }
+    }
+}
+
+/* Destroys bookmarks of ours other than that of `guid`. */
+static void remove_old_bookmarks(struct steps *steps, uint64_t guid)
+{
+    const struct snapset *set = &steps->refresh.ds->side[SIDE_LOCAL].bookmarks;
+    struct err e = ERR_INIT;
+    struct argv argv;
+    for (size_t i = 0; i < set->n; i++) {
+        if (set->v[i].guid == guid || !bookmark_is_ours(set->v[i].name, set->v[i].guid))
+            continue;
+        argv_init(&argv);
+        command_destroy_bookmark(&argv, steps->full[SIDE_LOCAL], (struct snapname){set->v[i].name});
+        if (run(steps, SIDE_LOCAL, &argv, &e) != 0 && e.code != ERR_SNAPSHOT_MISSING &&
+            e.code != ERR_DATASET_MISSING)
+            report_note(&steps->report, LEVEL_WARNING, "cannot remove the old bookmark %s: %s",
+                        set->v[i].name, e.msg);
+    }
+}
+
+static void remove_own_bookmark(struct steps *steps)
+{
+    char name[40];
+    struct snapname checked;
+    struct err e = ERR_INIT;
+    struct argv argv;
+    snprintf(name, sizeof(name), "backupd-%llu", (unsigned long long)steps->bookmarked);
+    if (snapname_check(name, &checked, &e) != 0)
+        return;
+    argv_init(&argv);
+    command_destroy_bookmark(&argv, steps->full[SIDE_LOCAL], checked);
+    run(steps, SIDE_LOCAL, &argv, &e);
+}
+
+void steps_bookmark(struct steps *steps, size_t place)
+{
+    const struct snapshot *snap = local_snapshot(steps, place);
+    struct err e = ERR_INIT;
+    struct argv argv;
+    argv_init(&argv);
+    command_bookmark(&argv, steps->full[SIDE_LOCAL], (struct snapname){snap->name}, snap->guid);
+    if (run(steps, SIDE_LOCAL, &argv, &e) != 0 && e.code != ERR_EXISTS) {
+        report_note(&steps->report, LEVEL_WARNING, "cannot bookmark %s: %s", snap->name, e.msg);
+        return;
+    }
+    if (steps->bookmarked != 0 && steps->bookmarked != snap->guid)
+        remove_own_bookmark(steps);
+    else
+        remove_old_bookmarks(steps, snap->guid);
+    steps->bookmarked = snap->guid;
+}
+
+/* A full stream leaves real data where the placeholder was. */
+static int unmark_placeholder(struct steps *steps, struct err *e)
+{
+    struct argv argv;
+    argv_init(&argv);
+    command_unmark_placeholder(&argv, steps->full[SIDE_REMOTE]);
+    if (run(steps, SIDE_REMOTE, &argv, e) != 0)
+        return err_wrap(e, "cannot remove the placeholder mark");
+    return 0;
+}
+
+static unsigned creation_flags(const struct steps *steps)
+{
+    bool volume = steps->refresh.ds->side[SIDE_LOCAL].type == DATASET_VOLUME;
+    return RECEIVE_CREATES | (volume ? RECEIVE_VOLUME : 0U);
+}
+
+static int prepare(struct steps *steps, unsigned *ret_flags, struct err *e)
+{
+    const struct holding *local = &steps->refresh.ds->side[SIDE_LOCAL];
+    bool overwrites;
+    *ret_flags = creation_flags(steps);
+    if (destination_prepare(steps->loop, site(steps, SIDE_REMOTE), steps->full[SIDE_REMOTE],
+                            steps->refresh.ds->side[SIDE_REMOTE].exists, local->encrypted,
+                            local->type == DATASET_VOLUME, stall_ms(steps), &overwrites, e) != 0)
+        return -1;
+    if (overwrites)
+        *ret_flags |= RECEIVE_OVERWRITES;
+    return 0;
+}
+
+/* Runs the attempt, and what follows a success. */
+static int finish_transfer(struct steps *steps, const struct attempt *attempt, bool full,
+                           struct err *e)
+{
+    uint64_t bytes = 0;
+    size_t place = steps->refresh.plan.v[attempt->at].end;
+    int rc = transfer_with_retries(steps, attempt, &bytes, e);
+    if (rc == 0)
+        steps_bookmark(steps, place);
+    if (rc == 0 && full)
+        rc = unmark_placeholder(steps, e);
+    report_step_finished(&steps->report, attempt->at, bytes, rc == 0 ? 1 : 0, rc == 0 ? NULL : e);
+    return rc;
+}
+
+int steps_resume(struct steps *steps, size_t at, const char *token, bool full, struct err *e)
+{
+    struct attempt attempt = {.at = at, .token = token};
+    report_step_started(&steps->report, at, true);
+    if (full)
+        attempt.receive_flags = creation_flags(steps);
+    return finish_transfer(steps, &attempt, full, e);
+}
+
+int steps_run(struct steps *steps, size_t at, struct err *e)
+{
+    const struct step *step = &steps->refresh.plan.v[at];
+    struct attempt attempt = {.at = at};
+    report_step_started(&steps->report, at, false);
+    if (step->op == OP_DELETION || step->op == OP_RANGE_DELETION)
+        return destroy_step(steps, at, e);
+    bool full = step->op == OP_INITIAL_TRANSFER;
+    if (full && prepare(steps, &attempt.receive_flags, e) != 0) {
+        report_step_finished(&steps->report, at, 0, 0, e);
+        return -1;
+    }
+    return finish_transfer(steps, &attempt, full, e);
+}

@@ -1,0 +1,32 @@
+/* The steps of a plan, done. Everything in here waits, and is for workers. */
+#ifndef BACKUPD_ENGINE_STEPS_H
+#define BACKUPD_ENGINE_STEPS_H
+
+#include "loop.h"
+#include "refresh.h"
+#include "report.h"
+
+/* What a worker works with. */
+struct steps {
+    struct loop *loop;
+    const struct config *config;
+    const struct sites *sites;
+    struct report report;
+    struct refresh refresh; /* the newest listing and plan of the dataset */
+    struct dsbuf full_buf[SIDE_COUNT];
+    struct dsname full[SIDE_COUNT]; /* the dataset's full names */
+    uint64_t bookmarked;            /* guid of the bookmark that this worker made last, or 0 */
+    bool stop;                      /* the engine wants us to end */
+};
+
+/* Runs step `at` of the plan and reports its start and end. 0, or -1 and `e`. */
+int steps_run(struct steps *steps, size_t at, struct err *e);
+
+/* Resumes the interrupted receive behind `token`, which is step `at` of the plan. */
+int steps_resume(struct steps *steps, size_t at, const char *token, bool full, struct err *e);
+
+/* Bookmarks the local snapshot at `place` and removes older bookmarks of ours. A failure is a
+ * note: the transfer itself succeeded. */
+void steps_bookmark(struct steps *steps, size_t place);
+
+#endif

@@ -1,0 +1,224 @@
+#include "worker.h"
+
+#include <signal.h>
+#include <stdlib.h>
+
+#include "command.h"
+#include "job.h"
+#include "mem.h"
+#include "steps.h"
+#include "token.h"
+
+static void handle_term(void *arg, int signo)
+{
+    (void)signo;
+    *(bool *)arg = true;
+}
+
+/* Lists and plans the dataset anew. */
+static int refresh_again(struct steps *steps, struct err *e)
+{
+    refresh_fini(&steps->refresh);
+    if (refresh_dataset(&steps->refresh, steps->loop, steps->config, steps->sites,
+                        steps->report.dataset, e) != 0)
+        return -1;
+    report_plan(&steps->report, steps->refresh.ds, &steps->refresh.target, &steps->refresh.plan);
+    return 0;
+}
+
+static const char *pending_token(const struct steps *steps)
+{
+    return steps->refresh.ds->side[SIDE_REMOTE].token;
+}
+
+/* Asks the sending side what a token stands for. ERR_TOKEN_STALE where it stands for nothing. */
+static int describe_token(struct steps *steps, const char *text, struct token *ret, struct err *e)
+{
+    if (!token_is_plausible(text))
+        return err_set(e, ERR_TOKEN_STALE, "it is no token");
+    struct argv argv;
+    argv_init(&argv);
+    command_describe_token(&argv, text);
+    struct str output;
+    str_init(&output);
+    struct job_spec spec = {.site = &steps->sites->side[SIDE_LOCAL],
+                            .command = &argv,
+                            .capture = &output,
+                            .stall_ms = steps->config->stall_timeout * 1000};
+    int rc = job_run(steps->loop, &spec, e);
+    if (rc == 0)
+        rc = token_parse(output.s, ret, e);
+    str_fini(&output);
+    return rc;
+}
+
+/* The first transfer of the plan, or SIZE_MAX. */
+static size_t first_transfer(const struct plan *plan)
+{
+    for (size_t i = 0; i < plan->n; i++)
+        if (plan->v[i].op == OP_INITIAL_TRANSFER || plan->v[i].op == OP_RANGE_TRANSFER)
+            return i;
+    return SIZE_MAX;
+}
+
+/* Whether what the token stands for is what the plan would send next; else `*ret_why_not`. */
+static bool token_is_wanted(const struct steps *steps, const struct token *token, size_t at,
+                            const char **ret_why_not)
+{
+    if (at == SIZE_MAX) {
+        *ret_why_not = "nothing is to be sent any more";
+        return false;
+    }
+    const struct step *step = &steps->refresh.plan.v[at];
+    const struct holding *local = &steps->refresh.ds->side[SIDE_LOCAL];
+    uint64_t from = 0;
+    if (step->op == OP_RANGE_TRANSFER)
+        from = step->from_bookmark ? local->bookmarks.v[step->start].guid
+                                   : local->snapshots.v[step->start].guid;
+    if (token->to_guid != local->snapshots.v[step->end].guid)
+        *ret_why_not = "it is of another snapshot than the one to be sent next";
+    else if (token->from_guid != from)
+        *ret_why_not = "it starts from another snapshot than the newest shared one";
+    else if (!token->raw)
+        *ret_why_not = "it is not of a raw stream";
+    else
+        return true;
+    return false;
+}
+
+static int discard_token(struct steps *steps, const char *why, struct err *e)
+{
+    report_note(&steps->report, LEVEL_WARNING, "discarding the interrupted receive: %s", why);
+    struct argv argv;
+    argv_init(&argv);
+    command_abort_receive(&argv, steps->full[SIDE_REMOTE]);
+    if (job_run_plain(steps->loop, &steps->sites->side[SIDE_REMOTE], &argv,
+                      steps->config->stall_timeout * 1000, e) != 0)
+        return err_wrap(e, "cannot discard the interrupted receive");
+    return 0;
+}
+
+/*
+ * An interrupted receive comes first: it is resumed where the plan wants what it holds, and
+ * discarded where it does not or where its snapshot is gone. Either way the plan is made anew.
+ */
+static int settle_token(struct steps *steps, bool dryrun, struct err *e)
+{
+    const char *why_not = NULL;
+    struct token token;
+    char *text = mem_strdup(pending_token(steps));
+    size_t at = first_transfer(&steps->refresh.plan);
+    int rc = describe_token(steps, text, &token, e);
+    if (rc != 0 && e->code != ERR_TOKEN_STALE && e->code != ERR_SNAPSHOT_MISSING &&
+        e->code != ERR_DATASET_MISSING && e->code != ERR_PARSE) {
+        err_wrap(e, "cannot tell what the interrupted receive holds");
+        goto out;
+    }
+    bool wanted = rc == 0 && token_is_wanted(steps, &token, at, &why_not);
+    if (rc != 0)
+        why_not = e->msg;
+    rc = 0;
+    if (dryrun)
+        report_note(&steps->report, LEVEL_INFO, "would %s the interrupted receive%s%s",
+                    wanted ? "resume" : "discard", wanted ? "" : ": ", wanted ? "" : why_not);
+    else if (wanted)
+        rc = steps_resume(steps, at, text, token.from_guid == 0, e);
+    else
+        rc = discard_token(steps, why_not, e);
+    /* A token can also turn out to be stale while it is sent: then it goes, and the plan is made
+     * without it. */
+    if (rc != 0 && wanted && e->code == ERR_TOKEN_STALE) {
+        struct err reason = *e;
+        rc = discard_token(steps, reason.msg, e);
+    }
+    if (rc == 0 && !dryrun)
+        rc = refresh_again(steps, e);
+out:
+    free(text);
+    return rc;
+}
+
+static void keep_first(struct err *first, const struct err *e)
+{
+    if (first->code == ERR_NONE)
+        *first = *e;
+}
+
+/*
+ * Runs the plan. A deletion that fails is told at the end and does not keep new data from being
+ * sent; a transfer that fails ends the plan, because the next starts from it.
+ */
+static int run_plan(struct steps *steps, struct err *e)
+{
+    struct err first = ERR_INIT;
+    for (size_t i = 0; i < steps->refresh.plan.n && !steps->stop; i++) {
+        char what[700];
+        step_describe(&steps->refresh.plan.v[i], steps->refresh.ds, &steps->refresh.target, what,
+                      sizeof(what));
+        if (steps_run(steps, i, e) == 0)
+            continue;
+        err_wrap(e, "cannot %s", what);
+        keep_first(&first, e);
+        enum op op = steps->refresh.plan.v[i].op;
+        if (op == OP_INITIAL_TRANSFER || op == OP_RANGE_TRANSFER ||
+            err_code_is_connection(e->code))
+            break;
+    }
+    if (first.code == ERR_NONE && steps->stop)
+        err_set(&first, ERR_INTERRUPTED, "ended because backupd is stopping");
+    if (first.code == ERR_NONE)
+        return 0;
+    *e = first;
+    return -1;
+}
+
+static int work(struct steps *steps, bool dryrun, struct err *e)
+{
+    for (int side = 0; side < SIDE_COUNT; side++) {
+        if (side == SIDE_REMOTE && !config_has_remote(steps->config))
+            continue;
+        if (dsname_join(&steps->full_buf[side], steps->sites->side[side].root,
+                        steps->report.dataset, &steps->full[side], e) != 0)
+            return -1;
+    }
+    if (refresh_again(steps, e) != 0)
+        return -1;
+    if (steps->refresh.target.error.code != ERR_NONE) {
+        *e = steps->refresh.target.error;
+        return -1;
+    }
+    if (pending_token(steps) != NULL && settle_token(steps, dryrun, e) != 0)
+        return -1;
+    if (steps->refresh.target.error.code != ERR_NONE) {
+        *e = steps->refresh.target.error;
+        return -1;
+    }
+    if (dryrun)
+        return 0;
+    size_t bookmark = target_missing_bookmark(&steps->refresh.target, steps->refresh.ds);
+    if (bookmark != TARGET_NONE)
+        steps_bookmark(steps, bookmark);
+    return run_plan(steps, e);
+}
+
+int worker_main(void *arg, int fd)
+{
+    const struct worker_task *task = arg;
+    struct err e = ERR_INIT;
+    struct steps steps = {
+        .config = task->config,
+        .sites = task->sites,
+        .report = {.fd = fd, .cycle = task->cycle, .dataset = task->name},
+    };
+    report_started(&steps.report);
+    steps.loop = loop_new(&e);
+    int rc = steps.loop == NULL ? -1 : 0;
+    if (rc == 0)
+        rc = loop_watch_signal(steps.loop, SIGTERM, handle_term, &steps.stop, &e);
+    if (rc == 0)
+        rc = work(&steps, task->dryrun, &e);
+    report_finished(&steps.report, rc == 0 ? NULL : &e);
+    refresh_fini(&steps.refresh);
+    loop_free(steps.loop);
+    return rc == 0 ? 0 : 1;
+}
