@@ -1,0 +1,118 @@
+#include "cli.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "mem.h"
+#include "names.h"
+#include "notifier.h"
+
+void cli_complain(const struct err *e)
+{
+    const char *advice = err_code_advice(e->code);
+    fprintf(stderr, "backupd: %s\n", e->msg);
+    if (advice[0] != '\0')
+        fprintf(stderr, "backupd: %s\n", advice);
+}
+
+struct config *cli_load_config(const struct options *options, const char **ret_path)
+{
+    const char *tried = NULL;
+    const char *path = options->config != NULL ? options->config : config_default_path(&tried);
+    if (path == NULL) {
+        fprintf(stderr, "backupd: there is no configuration; write one of these, or name another "
+                        "with -config:\n%s\n",
+                tried);
+        return NULL;
+    }
+    struct str errors;
+    str_init(&errors);
+    struct config *config = mem_zalloc(1, sizeof(*config));
+    if (config_load(path, config, &errors) != 0) {
+        fputs(errors.s, stderr);
+        free(config);
+        config = NULL;
+    }
+    str_fini(&errors);
+    *ret_path = path;
+    return config;
+}
+
+const char *cli_dataset_below(const struct config *config, const char *text)
+{
+    if (strcmp(text, NAME_ROOT_SHOWN) == 0 || text[0] == '\0')
+        return "";
+    if (text[0] == '/')
+        return text;
+    const char *below = name_below(text, config->side[SIDE_LOCAL].root);
+    if (below == NULL && config_has_remote(config))
+        below = name_below(text, config->side[SIDE_REMOTE].root);
+    return below;
+}
+
+int cli_help(void)
+{
+    fputs("backupd [OPTIONS]                 run the daemon\n"
+          "backupd [OPTIONS] plan            print what would be done\n"
+          "backupd [OPTIONS] plan -local FILE -remote FILE\n"
+          "                                  the same from listings; - is standard input\n"
+          "backupd [OPTIONS] check           read the configuration, reach both sides, say what is "
+          "wrong\n"
+          "backupd [OPTIONS] adopt [DATASET] let backupd fill a remote dataset that is empty and "
+          "was\n"
+          "                                  made by hand\n"
+          "backupd version | help\n"
+          "\n"
+          "-config FILE     the configuration; see backupd.toml(5)\n"
+          "-once            run one cycle in the foreground: 0 if every dataset succeeded, 1 if "
+          "any\n"
+          "                 failed, 2 for a usage or configuration error\n"
+          "-dryrun          run every listing, and nothing that changes anything\n"
+          "-debug DATASET   list and plan one dataset, print both, do nothing\n"
+          "-logfile FILE    log there instead of standard output\n"
+          "-addr HOST:PORT  where the web side listens (0.0.0.0:8888); not in this version\n"
+          "-json            print JSON: plan, -debug\n",
+          stdout);
+    return 0;
+}
+
+static int not_here(const char *command)
+{
+    fprintf(stderr, "backupd: this version has no web side yet, and so no way to ask a running "
+                    "daemon: %s does nothing\n",
+            command);
+    return EXIT_FAILED;
+}
+
+int cli_main(int argc, char **argv, const char *version)
+{
+    struct options options;
+    struct err e = ERR_INIT;
+    if (argc == 4 && strcmp(argv[1], NOTIFIER_ROLE) == 0)
+        return notifier_main(argv[2], argv[3]);
+    if (options_parse(&options, argc, argv, &e) != 0) {
+        cli_complain(&e);
+        return EXIT_USAGE;
+    }
+    switch (options.command) {
+    case COMMAND_PLAN:
+        return cli_plan(&options);
+    case COMMAND_CHECK:
+        return cli_check(&options);
+    case COMMAND_ADOPT:
+        return cli_adopt(&options);
+    case COMMAND_HELP:
+        return cli_help();
+    case COMMAND_VERSION:
+        printf("backupd %s\n", version);
+        return 0;
+    case COMMAND_SNAPSHOT:
+        return not_here("snapshot");
+    case COMMAND_STATUS:
+        return not_here("status");
+    case COMMAND_RUN:
+    default:
+        return options.debug != NULL ? cli_debug(&options) : cli_run(&options, version);
+    }
+}
