@@ -1,0 +1,382 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "listing.h"
+#include "mem.h"
+
+static const struct dsname ROOT = {.s = "tank/data"};
+
+/* Feeds `text` in portions that end at `split` and at its end. */
+static int feed(struct inventory *inv, enum listing_kind kind, enum side side, const char *text,
+                size_t split, struct err *e)
+{
+    struct listing listing;
+    size_t len = strlen(text);
+    char *first = mem_strndup(text, split);
+    char *second = mem_strndup(text + split, len - split);
+    listing_init(&listing, kind, inv, side, ROOT);
+    int rc = listing_feed(&listing, first, split, e);
+    if (rc == 0)
+        rc = listing_feed(&listing, second, len - split, e);
+    if (rc == 0)
+        rc = listing_end(&listing, e);
+    listing_fini(&listing);
+    free(first);
+    free(second);
+    return rc;
+}
+
+static void read_all(struct inventory *inv, enum listing_kind kind, enum side side,
+                     const char *text)
+{
+    struct err e = ERR_INIT;
+    if (feed(inv, kind, side, text, 0, &e) != 0)
+        fail_msg("%s", e.msg);
+}
+
+static void describe_set(const char *mark, const struct snapset *set, struct str *out)
+{
+    for (size_t i = 0; i < set->n; i++)
+        str_add_format(out, " %s%s:%llu:%llu:%lld:%u", mark, set->v[i].name,
+                       (unsigned long long)set->v[i].guid, (unsigned long long)set->v[i].createtxg,
+                       (long long)set->v[i].creation, set->v[i].flags);
+}
+
+/* The whole inventory as one text. */
+static char *describe(struct inventory *inv)
+{
+    struct str out;
+    str_init(&out);
+    for (size_t i = 0; i < inv->n; i++) {
+        for (int side = 0; side < SIDE_COUNT; side++) {
+            const struct holding *h = &inv->v[i]->side[side];
+            str_add_format(&out, "[%s] %s exists=%d listed=%d type=%d encrypted=%d token=%s",
+                           inv->v[i]->name, side_name((enum side)side), h->exists, h->listed,
+                           (int)h->type, h->encrypted, h->token != NULL ? h->token : "none");
+            describe_set("@", &h->snapshots, &out);
+            describe_set("#", &h->bookmarks, &out);
+            str_add_char(&out, '\n');
+        }
+    }
+    char *text = str_take(&out);
+    str_fini(&out);
+    return text;
+}
+
+static const char DATASETS[] = "tank/data\tfilesystem\toff\t-\n"
+                               "tank/data/home\tfilesystem\taes-256-gcm\t1-ab-cd-ef\n"
+                               "tank/data/home/a b\tvolume\t-\t\n"
+                               "tank/data/none\tfilesystem\toff\t-\n";
+
+static const char SNAPSHOTS[] = "tank/data@daily-1\t1\t10\t1700000000\n"
+                                "tank/data@daily-2\t18446744073709551615\t11\t-5\n"
+                                "tank/data#backupd-1\t1\t10\t1700000000\n"
+                                "tank/data/home@x y\t9223372036854775808\t12\t0\n"
+                                "tank/data/home/a b@c:d_e.f-g\t7\t18446744073709551615\t3\n"
+                                "tank/data/home#old\t8\t9\t-\n";
+
+static const char DETAILS[] = "tank/data@daily-1\t1\t0\t\n"
+                              "tank/data@daily-2\t18446744073709551615\t2\t-\n"
+                              "tank/data/home@x y\t9223372036854775808\t-\ttank/c 1,tank/d\n"
+                              "tank/data/home@unknown\t99\t1\ttank/e\n"
+                              "tank/data/appeared@meanwhile\t98\t1\t-\n";
+
+static void datasets_snapshots_bookmarks_and_details_come_in(void **state)
+{
+    (void)state;
+    struct inventory inv;
+    inventory_init(&inv);
+    read_all(&inv, LISTING_DATASETS, SIDE_LOCAL, DATASETS);
+    read_all(&inv, LISTING_SNAPSHOTS, SIDE_LOCAL, SNAPSHOTS);
+    read_all(&inv, LISTING_DETAILS, SIDE_LOCAL, DETAILS);
+    char *seen = describe(&inv);
+    assert_string_equal(
+        seen, "[] local exists=1 listed=1 type=1 encrypted=0 token=none @daily-1:1:10:1700000000:0 "
+              "@daily-2:18446744073709551615:11:-5:1 #backupd-1:1:10:1700000000:0\n"
+              "[] remote exists=0 listed=0 type=0 encrypted=0 token=none\n"
+              "[/home] local exists=1 listed=1 type=1 encrypted=1 token=1-ab-cd-ef "
+              "@x y:9223372036854775808:12:0:2 #old:8:9:0:0\n"
+              "[/home] remote exists=0 listed=0 type=0 encrypted=0 token=none\n"
+              "[/home/a b] local exists=1 listed=1 type=2 encrypted=0 token=none "
+              "@c:d_e.f-g:7:18446744073709551615:3:0\n"
+              "[/home/a b] remote exists=0 listed=0 type=0 encrypted=0 token=none\n"
+              "[/none] local exists=1 listed=1 type=1 encrypted=0 token=none\n"
+              "[/none] remote exists=0 listed=0 type=0 encrypted=0 token=none\n");
+    free(seen);
+    inventory_fini(&inv);
+}
+
+static void a_text_split_anywhere_gives_the_same_inventory(void **state)
+{
+    (void)state;
+    static const struct {
+        enum listing_kind kind;
+        const char *text;
+    } LISTINGS[] = {
+        {LISTING_DATASETS, DATASETS}, {LISTING_SNAPSHOTS, SNAPSHOTS}, {LISTING_DETAILS, DETAILS}};
+    for (size_t which = 0; which < 3; which++) {
+        char *whole = NULL;
+        for (size_t split = 0; split <= strlen(LISTINGS[which].text); split++) {
+            struct inventory inv;
+            struct err e = ERR_INIT;
+            inventory_init(&inv);
+            for (size_t k = 0; k < 3; k++)
+                assert_int_equal(feed(&inv, LISTINGS[k].kind, SIDE_REMOTE, LISTINGS[k].text,
+                                      k == which ? split : 0, &e),
+                                 0);
+            char *seen = describe(&inv);
+            if (whole == NULL)
+                whole = mem_strdup(seen);
+            assert_string_equal(seen, whole);
+            free(seen);
+            inventory_fini(&inv);
+        }
+        free(whole);
+    }
+}
+
+static void a_last_line_without_a_newline_counts(void **state)
+{
+    (void)state;
+    struct inventory inv;
+    inventory_init(&inv);
+    read_all(&inv, LISTING_SNAPSHOTS, SIDE_LOCAL, "tank/data@a\t1\t2\t3");
+    assert_int_equal(inventory_find(&inv, "")->side[SIDE_LOCAL].snapshots.n, 1);
+    inventory_fini(&inv);
+}
+
+static void a_snapshot_line_makes_its_dataset_exist(void **state)
+{
+    (void)state;
+    struct inventory inv;
+    inventory_init(&inv);
+    read_all(&inv, LISTING_SNAPSHOTS, SIDE_LOCAL, "tank/data/x@a\t1\t2\t3\n");
+    const struct dataset *ds = inventory_find(&inv, "/x");
+    assert_non_null(ds);
+    assert_true(ds->side[SIDE_LOCAL].exists && ds->side[SIDE_LOCAL].listed);
+    assert_false(ds->side[SIDE_REMOTE].exists || ds->side[SIDE_REMOTE].listed);
+    inventory_fini(&inv);
+}
+
+static void lines_of_several_datasets_may_be_mixed(void **state)
+{
+    (void)state;
+    struct inventory inv;
+    inventory_init(&inv);
+    read_all(&inv, LISTING_SNAPSHOTS, SIDE_LOCAL,
+             "tank/data/x@a\t1\t2\t3\ntank/data/y@a\t2\t2\t3\ntank/data/x@b\t3\t3\t3\n"
+             "tank/data/y@b\t4\t3\t3\n");
+    assert_int_equal(inventory_find(&inv, "/x")->side[SIDE_LOCAL].snapshots.n, 2);
+    assert_int_equal(inventory_find(&inv, "/y")->side[SIDE_LOCAL].snapshots.n, 2);
+    read_all(&inv, LISTING_DETAILS, SIDE_LOCAL,
+             "tank/data/x@b\t3\t1\t-\ntank/data/y@b\t4\t1\t-\ntank/data/x@a\t1\t1\t-\n");
+    assert_int_equal(inventory_find(&inv, "/x")->side[SIDE_LOCAL].snapshots.v[0].flags, 1);
+    assert_int_equal(inventory_find(&inv, "/x")->side[SIDE_LOCAL].snapshots.v[1].flags, 1);
+    assert_int_equal(inventory_find(&inv, "/y")->side[SIDE_LOCAL].snapshots.v[0].flags, 0);
+    inventory_fini(&inv);
+}
+
+static void details_clear_what_is_no_longer_so(void **state)
+{
+    (void)state;
+    struct inventory inv;
+    inventory_init(&inv);
+    read_all(&inv, LISTING_SNAPSHOTS, SIDE_LOCAL, "tank/data@a\t1\t2\t3\n");
+    const struct snapset *set = &inventory_find(&inv, "")->side[SIDE_LOCAL].snapshots;
+    read_all(&inv, LISTING_DETAILS, SIDE_LOCAL, "tank/data@renamed\t1\t3\ttank/clone\n");
+    assert_int_equal(set->v[0].flags, SNAPSHOT_HELD | SNAPSHOT_CLONED);
+    read_all(&inv, LISTING_DETAILS, SIDE_LOCAL, "tank/data@a\t1\t0\t-\n");
+    assert_int_equal(set->v[0].flags, 0);
+    inventory_fini(&inv);
+}
+
+static void a_guid_may_be_in_two_datasets_but_not_twice_in_one(void **state)
+{
+    (void)state;
+    struct inventory inv;
+    struct err e = ERR_INIT;
+    inventory_init(&inv);
+    read_all(&inv, LISTING_SNAPSHOTS, SIDE_LOCAL,
+             "tank/data/x@a\t1\t2\t3\ntank/data/y@a\t1\t2\t3\n");
+    inventory_fini(&inv);
+    inventory_init(&inv);
+    assert_int_equal(feed(&inv, LISTING_SNAPSHOTS, SIDE_LOCAL,
+                          "tank/data/x@a\t1\t2\t3\ntank/data/x@b\t5\t3\t3\n"
+                          "tank/data/y@a\t1\t2\t3\ntank/data/x@c\t1\t4\t3\n",
+                          0, &e),
+                     -1);
+    assert_int_equal(e.code, ERR_PARSE);
+    assert_string_equal(e.msg, "the listing of tank/data/x has the guid 1 twice: @a, @c");
+    assert_false(inventory_find(&inv, "/x")->side[SIDE_LOCAL].listed);
+    assert_false(inventory_find(&inv, "/y")->side[SIDE_LOCAL].listed);
+    inventory_fini(&inv);
+}
+
+static void two_bookmarks_may_share_a_guid(void **state)
+{
+    (void)state;
+    struct inventory inv;
+    inventory_init(&inv);
+    read_all(&inv, LISTING_SNAPSHOTS, SIDE_LOCAL,
+             "tank/data@a\t1\t2\t3\ntank/data#a\t1\t2\t3\ntank/data#b\t1\t2\t3\n");
+    assert_int_equal(inventory_find(&inv, "")->side[SIDE_LOCAL].bookmarks.n, 2);
+    inventory_fini(&inv);
+}
+
+struct bad_line {
+    enum listing_kind kind;
+    const char *line;
+    const char *why;
+};
+
+static const struct bad_line BAD_LINES[] = {
+    {LISTING_DATASETS, "", "too few columns"},
+    {LISTING_DATASETS, "tank/data/x\tfilesystem\toff", "too few columns"},
+    {LISTING_DATASETS, "tank/data/x\tfilesystem\toff\t-\t-", "too many columns"},
+    {LISTING_DATASETS, "tank/data/x\tsnapshot\toff\t-", "neither a filesystem nor a volume"},
+    {LISTING_DATASETS, "tank/database\tfilesystem\toff\t-", "outside the root"},
+    {LISTING_DATASETS, "tank\tfilesystem\toff\t-", "outside the root"},
+    {LISTING_DATASETS, "tank/data/\tfilesystem\toff\t-", "illegal dataset name"},
+    {LISTING_DATASETS, "tank/data/../x\tfilesystem\toff\t-", "illegal dataset name"},
+    {LISTING_DATASETS, "tank/data/x@y\tfilesystem\toff\t-", "illegal dataset name"},
+    {LISTING_SNAPSHOTS, "tank/data@a\t1\t2", "too few columns"},
+    {LISTING_SNAPSHOTS, "tank/data\t1\t2\t3", "no name of a snapshot"},
+    {LISTING_SNAPSHOTS, "tank/data@\t1\t2\t3", "illegal snapshot name"},
+    {LISTING_SNAPSHOTS, "tank/data@a/b\t1\t2\t3", "illegal snapshot name"},
+    {LISTING_SNAPSHOTS, "tank/data@a@b\t1\t2\t3", "illegal snapshot name"},
+    {LISTING_SNAPSHOTS, "tank/data@a$(x)\t1\t2\t3", "illegal snapshot name"},
+    {LISTING_SNAPSHOTS, "tank/da\x01ta@a\t1\t2\t3", "outside the root"},
+    {LISTING_SNAPSHOTS, "tank/data/*@a\t1\t2\t3", "illegal dataset name"},
+    {LISTING_SNAPSHOTS, "tank/data@a\t\t2\t3", "guid is no number"},
+    {LISTING_SNAPSHOTS, "tank/data@a\t-\t2\t3", "guid is no number"},
+    {LISTING_SNAPSHOTS, "tank/data@a\t18446744073709551616\t2\t3", "guid is no number"},
+    {LISTING_SNAPSHOTS, "tank/data@a\t0x1\t2\t3", "guid is no number"},
+    {LISTING_SNAPSHOTS, "tank/data@a\t1\t-2\t3", "createtxg is no number"},
+    {LISTING_SNAPSHOTS, "tank/data@a\t1\t2\t-", "creation is no number"},
+    {LISTING_SNAPSHOTS, "tank/data@a\t1\t2\tFri Nov 21", "creation is no number"},
+    {LISTING_SNAPSHOTS, "tank/data#a\t1\t2\tx", "creation is no number"},
+    {LISTING_DETAILS, "tank/data#a\t1\t0\t-", "no name of a snapshot"},
+    {LISTING_DETAILS, "tank/data@a\tx\t0\t-", "guid is no number"},
+    {LISTING_DETAILS, "tank/data@a\t1\t\t-", "userrefs are no number"},
+    {LISTING_DETAILS, "tank/data@a\t1\tyes\t-", "userrefs are no number"},
+    {LISTING_DETAILS, "cannot open 'tank': I/O error", "too few columns"},
+};
+
+static void a_bad_line_is_named_and_quoted(void **state)
+{
+    (void)state;
+    static const char *const GOOD[] = {"tank/data\tfilesystem\toff\t-\n",
+                                       "tank/data@good\t5\t5\t5\n", "tank/data@good\t5\t0\t-\n"};
+    for (size_t i = 0; i < sizeof(BAD_LINES) / sizeof(BAD_LINES[0]); i++) {
+        const struct bad_line *bad = &BAD_LINES[i];
+        struct inventory inv;
+        struct err e = ERR_INIT;
+        struct str text;
+        inventory_init(&inv);
+        str_init(&text);
+        str_add_format(&text, "%s%s\n%s", GOOD[bad->kind], bad->line, GOOD[bad->kind]);
+        assert_int_equal(feed(&inv, bad->kind, SIDE_LOCAL, text.s, 0, &e), -1);
+        assert_int_equal(e.code, ERR_PARSE);
+        char *tab = strchr(bad->line, '\t');
+        size_t quoted = tab != NULL ? (size_t)(tab - bad->line) : strlen(bad->line);
+        str_clear(&text);
+        str_add_bytes(&text, bad->line, strchr(bad->line, '\x01') != NULL ? 7 : quoted);
+        if (strstr(e.msg, "line 2 of the listing: ") == NULL || strstr(e.msg, bad->why) == NULL ||
+            strstr(e.msg, text.s) == NULL)
+            fail_msg("of \"%s\": %s", bad->line, e.msg);
+        for (size_t k = 0; k < inv.n; k++)
+            assert_false(inv.v[k]->side[SIDE_LOCAL].listed);
+        str_fini(&text);
+        inventory_fini(&inv);
+    }
+}
+
+static void the_quoted_line_is_as_it_was(void **state)
+{
+    (void)state;
+    struct inventory inv;
+    struct err e = ERR_INIT;
+    inventory_init(&inv);
+    feed(&inv, LISTING_SNAPSHOTS, SIDE_LOCAL, "tank/else@a b\t1\t2\t3\x7f", 0, &e);
+    assert_string_equal(e.msg, "line 1 of the listing: a name outside the root: "
+                               "\"tank/else@a b\\t1\\t2\\t3\\x7f\"");
+    inventory_fini(&inv);
+}
+
+static void a_name_longer_than_zfs_allows_is_refused(void **state)
+{
+    (void)state;
+    struct inventory inv;
+    struct err e = ERR_INIT;
+    struct str text;
+    inventory_init(&inv);
+    str_init(&text);
+    str_add(&text, "tank/data/");
+    while (text.len < 200)
+        str_add_char(&text, 'x');
+    str_add_char(&text, '@');
+    while (text.len < 255)
+        str_add_char(&text, 'y');
+    str_add(&text, "\t1\t2\t3\n");
+    assert_int_equal(feed(&inv, LISTING_SNAPSHOTS, SIDE_LOCAL, text.s, 0, &e), 0);
+    text.s[10] = 'y'; /* another dataset, and one byte more */
+    text.s[255] = 'y';
+    str_cut(&text, 256);
+    str_add(&text, "\t1\t2\t3\n");
+    assert_int_equal(feed(&inv, LISTING_SNAPSHOTS, SIDE_LOCAL, text.s, 0, &e), -1);
+    assert_non_null(strstr(e.msg, "longer than 255"));
+    str_fini(&text);
+    inventory_fini(&inv);
+}
+
+static void after_a_bad_line_the_end_fails_too(void **state)
+{
+    (void)state;
+    struct inventory inv;
+    struct listing listing;
+    struct err e = ERR_INIT;
+    inventory_init(&inv);
+    listing_init(&listing, LISTING_SNAPSHOTS, &inv, SIDE_LOCAL, ROOT);
+    assert_int_equal(listing_feed(&listing, "tank/data@a\t1\t2\t3\nrubbish\n", 27, &e), -1);
+    assert_int_equal(listing_end(&listing, &e), -1);
+    assert_false(inventory_find(&inv, "")->side[SIDE_LOCAL].listed);
+    listing_fini(&listing);
+    inventory_fini(&inv);
+}
+
+static void only_a_listing_of_snapshots_counts_as_one(void **state)
+{
+    (void)state;
+    struct inventory inv;
+    inventory_init(&inv);
+    read_all(&inv, LISTING_DATASETS, SIDE_LOCAL, DATASETS);
+    read_all(&inv, LISTING_DETAILS, SIDE_LOCAL, DETAILS);
+    assert_false(inventory_find(&inv, "/home")->side[SIDE_LOCAL].listed);
+    inventory_fini(&inv);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(datasets_snapshots_bookmarks_and_details_come_in),
+        cmocka_unit_test(a_text_split_anywhere_gives_the_same_inventory),
+        cmocka_unit_test(a_last_line_without_a_newline_counts),
+        cmocka_unit_test(a_snapshot_line_makes_its_dataset_exist),
+        cmocka_unit_test(lines_of_several_datasets_may_be_mixed),
+        cmocka_unit_test(details_clear_what_is_no_longer_so),
+        cmocka_unit_test(a_guid_may_be_in_two_datasets_but_not_twice_in_one),
+        cmocka_unit_test(two_bookmarks_may_share_a_guid),
+        cmocka_unit_test(a_bad_line_is_named_and_quoted),
+        cmocka_unit_test(the_quoted_line_is_as_it_was),
+        cmocka_unit_test(a_name_longer_than_zfs_allows_is_refused),
+        cmocka_unit_test(after_a_bad_line_the_end_fails_too),
+        cmocka_unit_test(only_a_listing_of_snapshots_counts_as_one),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

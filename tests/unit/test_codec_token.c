@@ -1,0 +1,136 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "mem.h"
+#include "str.h"
+#include "token.h"
+
+static const char INITIAL[] = "resume token contents:\n"
+                              "nvlist version: 0\n"
+                              "\tobject = 0x2\n"
+                              "\toffset = 0x1320000\n"
+                              "\tbytes = 0x13012f8\n"
+                              "\ttoguid = 0x6f30a3ab0e2b5bc5\n"
+                              "\ttoname = tank/data/big@one\n"
+                              "\tcompressok = 1\n"
+                              "\trawok = 1\n"
+                              "full send of tank/data/big@one estimated size is 45.0M\n"
+                              "total estimated size is 45.0M\n";
+
+static void an_initial_stream_is_read(void **state)
+{
+    (void)state;
+    struct token token;
+    struct err e = ERR_INIT;
+    assert_int_equal(token_parse(INITIAL, &token, &e), 0);
+    assert_true(token.to_guid == 0x6f30a3ab0e2b5bc5U);
+    assert_true(token.from_guid == 0);
+    assert_true(token.bytes == 0x13012f8);
+    assert_true(token.raw);
+    assert_string_equal(token.to_name, "tank/data/big@one");
+}
+
+static void an_increment_and_a_name_with_spaces_are_read(void **state)
+{
+    (void)state;
+    struct token token;
+    struct err e = ERR_INIT;
+    assert_int_equal(token_parse("\tfromguid = 0xffffffffffffffff\n\ttoguid = 0x1\n"
+                                 "\ttoname = pool/a b@x y\n\tembedok = 1",
+                                 &token, &e),
+                     0);
+    assert_true(token.from_guid == UINT64_MAX);
+    assert_true(token.to_guid == 1);
+    assert_false(token.raw);
+    assert_string_equal(token.to_name, "pool/a b@x y");
+}
+
+static void refuse(const char *text, const char *why)
+{
+    struct token token;
+    struct err e = ERR_INIT;
+    memset(&token, 0x55, sizeof(token));
+    struct token before = token;
+    assert_int_equal(token_parse(text, &token, &e), -1);
+    assert_int_equal(e.code, ERR_PARSE);
+    if (strstr(e.msg, why) == NULL)
+        fail_msg("\"%s\" lacks \"%s\"", e.msg, why);
+    assert_memory_equal(&token, &before, sizeof(token));
+}
+
+static void what_is_missing_or_odd_is_named(void **state)
+{
+    (void)state;
+    refuse("", "guid");
+    refuse("\ttoname = tank/a@b\n", "guid");
+    refuse("\ttoguid = 0x1\n", "name");
+    refuse("\ttoguid = 0x1\n\ttoname = tank/a\n", "not a snapshot");
+    refuse("\ttoguid = 0x1\n\ttoname = tank/*@b\n", "no legal dataset name");
+    refuse("\ttoguid = 0x1\n\ttoname = tank/a@b@c\n", "no legal snapshot name");
+    refuse("\ttoguid = 0x10000000000000000\n\ttoname = tank/a@b\n", "toguid is no number");
+    refuse("\ttoguid = 0xg\n\ttoname = tank/a@b\n", "toguid is no number");
+    refuse("\ttoguid = 0x1\n\tbytes = \n\ttoname = tank/a@b\n", "bytes is no number");
+    refuse("toguid = 0x1\ntoname = tank/a@b\n", "guid");
+}
+
+static void a_name_longer_than_zfs_allows_is_refused(void **state)
+{
+    (void)state;
+    struct str text;
+    str_init(&text);
+    str_add(&text, "\ttoguid = 0x1\n\ttoname = tank/");
+    for (int i = 0; i < 300; i++)
+        str_add_char(&text, 'x');
+    str_add(&text, "@b\n");
+    refuse(text.s, "bytes");
+    str_fini(&text);
+}
+
+/* Each cut is a heap block of its own, so that AddressSanitizer sees a read beyond it. */
+static void an_output_cut_anywhere_is_no_trap(void **state)
+{
+    (void)state;
+    for (size_t len = 0; len < sizeof(INITIAL); len++) {
+        struct token token;
+        char *cut = mem_strndup(INITIAL, len);
+        struct err e = ERR_INIT;
+        if (token_parse(cut, &token, &e) != 0)
+            assert_int_equal(e.code, ERR_PARSE);
+        free(cut);
+    }
+}
+
+static void only_what_looks_like_a_token_is_plausible(void **state)
+{
+    (void)state;
+    assert_true(token_is_plausible("1-c740b4779-b8-789c636064000310a500c4ec50360710"));
+    assert_false(token_is_plausible(""));
+    assert_false(token_is_plausible("-"));
+    assert_false(token_is_plausible("nonsense"));
+    assert_false(token_is_plausible("1-c740b4779-b8-"));
+    assert_false(token_is_plausible("1-c740b4779-b8"));
+    assert_false(token_is_plausible("1-c740b4779-b8-78 9c"));
+    assert_false(token_is_plausible("1-c740b4779-b8-789c\n"));
+    assert_false(token_is_plausible("1-c740b4779-b8-789C"));
+    assert_false(token_is_plausible("1-c740b4779-b8-789c-1"));
+    assert_false(token_is_plausible("-t-c740b4779-b8-789c"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_initial_stream_is_read),
+        cmocka_unit_test(an_increment_and_a_name_with_spaces_are_read),
+        cmocka_unit_test(what_is_missing_or_odd_is_named),
+        cmocka_unit_test(a_name_longer_than_zfs_allows_is_refused),
+        cmocka_unit_test(an_output_cut_anywhere_is_no_trap),
+        cmocka_unit_test(only_what_looks_like_a_token_is_plausible),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,208 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#include "command.h"
+#include "site.h"
+
+/* The words of an argv with a bar between them. */
+static const char *joined(struct argv *argv)
+{
+    static char line[4096];
+    line[0] = '\0';
+    for (size_t i = 0; i < argv->n; i++) {
+        strcat(line, i > 0 ? "|" : "");
+        strcat(line, argv->v[i]);
+    }
+    argv_fini(argv);
+    argv_init(argv);
+    return line;
+}
+
+static const struct dsname DS = {"tank/a b"};
+
+static void a_send_is_raw_and_tells_its_progress(void **state)
+{
+    (void)state;
+    struct argv argv;
+    argv_init(&argv);
+    command_send(&argv, DS, (struct snapname){"daily-2"}, NULL, false);
+    assert_string_equal(joined(&argv), "zfs|send|-w|-P|-v|tank/a b@daily-2");
+    command_send(&argv, DS, (struct snapname){"daily-2"}, &(struct snapname){"daily-1"}, false);
+    assert_string_equal(joined(&argv), "zfs|send|-w|-P|-v|-i|tank/a b@daily-1|tank/a b@daily-2");
+    command_send(&argv, DS, (struct snapname){"daily-2"}, &(struct snapname){"backupd-7"}, true);
+    assert_string_equal(joined(&argv), "zfs|send|-w|-P|-v|-i|tank/a b#backupd-7|tank/a b@daily-2");
+}
+
+static void i7_only_a_full_receive_over_a_placeholder_is_forced(void **state)
+{
+    (void)state;
+    struct argv argv;
+    argv_init(&argv);
+    command_receive(&argv, DS, 0);
+    assert_string_equal(joined(&argv), "zfs|receive|-s|-u|tank/a b");
+    command_receive(&argv, DS, RECEIVE_CREATES);
+    assert_string_equal(joined(&argv),
+                        "zfs|receive|-s|-u|-o|readonly=on|-o|canmount=noauto|tank/a b");
+    command_receive(&argv, DS, RECEIVE_CREATES | RECEIVE_OVERWRITES);
+    assert_string_equal(joined(&argv),
+                        "zfs|receive|-s|-u|-F|-o|readonly=on|-o|canmount=noauto|tank/a b");
+}
+
+static void a_volume_is_received_without_canmount(void **state)
+{
+    (void)state;
+    struct argv argv;
+    argv_init(&argv);
+    command_receive(&argv, DS, RECEIVE_CREATES | RECEIVE_VOLUME);
+    assert_string_equal(joined(&argv), "zfs|receive|-s|-u|-o|readonly=on|tank/a b");
+}
+
+static void i4_a_range_is_destroyed_by_names_and_never_by_a_range(void **state)
+{
+    (void)state;
+    struct snapset set;
+    snapset_init(&set);
+    static const char *const NAMES[] = {"h-1", "h-2", "h-3"};
+    for (size_t i = 0; i < 3; i++)
+        snapset_add(&set, &(struct snapshot){.guid = i + 1, .createtxg = i, .name = NAMES[i]});
+    struct argv argv;
+    argv_init(&argv);
+    size_t at = 0;
+    command_destroy_snapshots(&argv, DS, &set, &at, 2);
+    assert_int_equal(at, 3);
+    assert_string_equal(joined(&argv), "zfs|destroy|tank/a b@h-1,h-2,h-3");
+    at = 1;
+    command_destroy_snapshots(&argv, DS, &set, &at, 1);
+    assert_int_equal(at, 2);
+    assert_string_equal(joined(&argv), "zfs|destroy|tank/a b@h-2");
+    snapset_fini(&set);
+}
+
+static void a_long_list_is_destroyed_in_several_commands(void **state)
+{
+    (void)state;
+    enum { COUNT = 20000 };
+    static char names[COUNT][16];
+    struct snapset set;
+    snapset_init(&set);
+    for (size_t i = 0; i < COUNT; i++) {
+        snprintf(names[i], sizeof(names[i]), "h-%zu", i);
+        snapset_add(&set, &(struct snapshot){.guid = i + 1, .createtxg = i, .name = names[i]});
+    }
+    size_t at = 0;
+    size_t commands = 0;
+    size_t named = 0;
+    while (at < COUNT) {
+        struct argv argv;
+        argv_init(&argv);
+        command_destroy_snapshots(&argv, DS, &set, &at, COUNT - 1);
+        assert_int_equal(argv.n, 3);
+        assert_true(strlen(argv.v[2]) <= COMMAND_LIST_MAX);
+        for (const char *p = argv.v[2]; *p != '\0'; p++)
+            named += *p == ',' || *p == '@';
+        argv_fini(&argv);
+        commands++;
+    }
+    assert_int_equal(named, COUNT);
+    assert_true(commands > 1 && commands < 10);
+    snapset_fini(&set);
+}
+
+static void details_are_asked_of_the_chosen_snapshots_alone(void **state)
+{
+    (void)state;
+    struct snapset set;
+    snapset_init(&set);
+    static const char *const NAMES[] = {"h-1", "h-2", "h-3"};
+    for (size_t i = 0; i < 3; i++)
+        snapset_add(&set, &(struct snapshot){.guid = i + 1, .createtxg = i, .name = NAMES[i]});
+    const bool chosen[] = {true, false, true};
+    struct argv argv;
+    argv_init(&argv);
+    size_t at = 0;
+    assert_true(command_list_details(&argv, DS, &set, chosen, &at));
+    assert_string_equal(joined(&argv), "zfs|list|-Hp|-t|snapshot|-o|name,guid,userrefs,clones|"
+                                       "tank/a b@h-1|tank/a b@h-3");
+    assert_false(command_list_details(&argv, DS, &set, chosen, &at));
+    argv_fini(&argv);
+    snapset_fini(&set);
+}
+
+static void on_this_machine_a_command_is_itself(void **state)
+{
+    (void)state;
+    struct site site = {.side = SIDE_REMOTE, .root = {"tank"}};
+    struct argv command;
+    struct argv argv;
+    struct err e;
+    argv_init(&command);
+    command_exists(&command, DS);
+    assert_int_equal(site_wrap(&site, SITE_SHARED, &command, &argv, &e), 0);
+    assert_string_equal(joined(&argv), "zfs|list|-Hp|-o|name|tank/a b");
+}
+
+static struct ssh some_ssh(void)
+{
+    static const char *const OPTIONS[] = {"-p", "2222"};
+    struct ssh ssh = {.host = "root@nas",
+                      .key = "/root/key",
+                      .options = OPTIONS,
+                      .option_count = 2,
+                      .control_path = "/run/backupd/x"};
+    return ssh;
+}
+
+static void over_ssh_every_word_is_quoted_and_the_users_options_come_first(void **state)
+{
+    (void)state;
+    struct ssh ssh = some_ssh();
+    struct site site = {.side = SIDE_REMOTE, .root = {"tank"}, .ssh = &ssh};
+    struct argv command;
+    struct argv argv;
+    struct err e;
+    argv_init(&command);
+    command_exists(&command, DS);
+    assert_int_equal(site_wrap(&site, SITE_SHARED, &command, &argv, &e), 0);
+    assert_string_equal(joined(&argv),
+                        "ssh|-p|2222|-i|/root/key|-oIdentitiesOnly=yes|-a|-x|-T|-oBatchMode=yes|"
+                        "-oStrictHostKeyChecking=yes|-oConnectTimeout=15|-oServerAliveInterval=15|"
+                        "-oServerAliveCountMax=4|-oControlMaster=no|-oControlPath=/run/backupd/x|"
+                        "--|root@nas|zfs 'list' '-Hp' '-o' 'name' 'tank/a b'");
+}
+
+static void a_big_transfer_has_a_connection_of_its_own(void **state)
+{
+    (void)state;
+    struct ssh ssh = some_ssh();
+    struct site site = {.side = SIDE_REMOTE, .root = {"tank"}, .ssh = &ssh};
+    struct argv command;
+    struct argv argv;
+    struct err e;
+    argv_init(&command);
+    command_receive(&command, DS, 0);
+    assert_int_equal(site_wrap(&site, SITE_DEDICATED, &command, &argv, &e), 0);
+    assert_non_null(strstr(joined(&argv), "|-oControlPath=none|"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_send_is_raw_and_tells_its_progress),
+        cmocka_unit_test(i7_only_a_full_receive_over_a_placeholder_is_forced),
+        cmocka_unit_test(a_volume_is_received_without_canmount),
+        cmocka_unit_test(i4_a_range_is_destroyed_by_names_and_never_by_a_range),
+        cmocka_unit_test(a_long_list_is_destroyed_in_several_commands),
+        cmocka_unit_test(details_are_asked_of_the_chosen_snapshots_alone),
+        cmocka_unit_test(on_this_machine_a_command_is_itself),
+        cmocka_unit_test(over_ssh_every_word_is_quoted_and_the_users_options_come_first),
+        cmocka_unit_test(a_big_transfer_has_a_connection_of_its_own),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
