@@ -87,12 +87,12 @@ static void join(char ret[ERR_MSG_MAX], const char *context, const char *rest)
 
 int err_set(struct err *e, enum err_code code, const char *fmt, ...)
 {
+    char msg[ERR_MSG_MAX];
+    va_list ap;
     if (e == NULL)
         return -1;
-    va_list ap;
     va_start(ap, fmt);
-    char msg[ERR_MSG_MAX];
-    vsnprintf(msg, sizeof(msg), fmt, ap);
+    vsnprintf(msg, sizeof(msg), fmt, ap); /* the arguments may be the old message */
     va_end(ap);
     e->code = code;
     e->sys = 0;
@@ -102,11 +102,11 @@ int err_set(struct err *e, enum err_code code, const char *fmt, ...)
 
 int err_set_sys(struct err *e, int sys, const char *fmt, ...)
 {
+    char msg[ERR_MSG_MAX];
+    va_list ap;
     if (e == NULL)
         return -1;
-    va_list ap;
     va_start(ap, fmt);
-    char msg[ERR_MSG_MAX];
     vsnprintf(msg, sizeof(msg), fmt, ap);
     va_end(ap);
     e->code = ERR_SYSTEM;
@@ -117,13 +117,13 @@ int err_set_sys(struct err *e, int sys, const char *fmt, ...)
 
 int err_wrap(struct err *e, const char *fmt, ...)
 {
+    char old[ERR_MSG_MAX];
+    char context[ERR_MSG_MAX];
+    va_list ap;
     if (e == NULL)
         return -1;
-    char old[ERR_MSG_MAX];
     memcpy(old, e->msg, sizeof(old));
-    va_list ap;
     va_start(ap, fmt);
-    char context[ERR_MSG_MAX];
     vsnprintf(context, sizeof(context), fmt, ap);
     va_end(ap);
     join(e->msg, context, old);

@@ -50,19 +50,25 @@ void str_add_char(struct str *str, char c)
     str_add_bytes(str, &c, 1);
 }
 
+void str_add_format_args(struct str *str, const char *fmt, va_list args)
+{
+    va_list again;
+    va_copy(again, args);
+    int n = vsnprintf(NULL, 0, fmt, args);
+    if (n > 0) {
+        make_room(str, (size_t)n);
+        vsnprintf(str->s + str->len, (size_t)n + 1, fmt, again);
+        str->len += (size_t)n;
+    }
+    va_end(again);
+}
+
 void str_add_format(struct str *str, const char *fmt, ...)
 {
-    va_list ap;
-    va_start(ap, fmt);
-    int n = vsnprintf(NULL, 0, fmt, ap);
-    va_end(ap);
-    if (n <= 0)
-        return;
-    make_room(str, (size_t)n);
-    va_start(ap, fmt);
-    vsnprintf(str->s + str->len, (size_t)n + 1, fmt, ap);
-    va_end(ap);
-    str->len += (size_t)n;
+    va_list args;
+    va_start(args, fmt);
+    str_add_format_args(str, fmt, args);
+    va_end(args);
 }
 
 void str_cut(struct str *str, size_t len)

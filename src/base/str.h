@@ -2,6 +2,7 @@
 #ifndef BACKUPD_BASE_STR_H
 #define BACKUPD_BASE_STR_H
 
+#include <stdarg.h>
 #include <stddef.h>
 
 struct str {
@@ -24,6 +25,8 @@ void str_add(struct str *str, const char *s);
 void str_add_bytes(struct str *str, const char *s, size_t len);
 void str_add_char(struct str *str, char c);
 void str_add_format(struct str *str, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void str_add_format_args(struct str *str, const char *fmt, va_list args)
+    __attribute__((format(printf, 2, 0)));
 
 /* Cuts it to `len` bytes; longer than it is: nothing. */
 void str_cut(struct str *str, size_t len);

@@ -222,46 +222,56 @@ static int read_string(const json_t *value, enum field_type type, const char **r
     return 0;
 }
 
-/* The enumerator below `count` whose name is `s`, or -1. */
-static int read_name(const char *s, enum field_type type, int count)
+/* The name of enumerator `i` of the type, or NULL beyond the last. */
+static const char *name_of(enum field_type type, int i)
 {
-    for (int i = 0; i < count; i++) {
-        const char *name = type == FIELD_SIDE   ? side_name((enum side)i)
-                           : type == FIELD_TYPE ? TYPE_NAMES[i]
-                                                : event_level_name((enum event_level)i);
+    switch (type) {
+    case FIELD_OP:
+        return i < OP_COUNT ? op_name((enum op)i) : NULL;
+    case FIELD_CODE:
+        return i < ERR_CODE_COUNT ? err_code_name((enum err_code)i) : NULL;
+    case FIELD_SIDE:
+        return i < SIDE_COUNT ? side_name((enum side)i) : NULL;
+    case FIELD_TYPE:
+        return i <= DATASET_VOLUME ? TYPE_NAMES[i] : NULL;
+    default:
+        return i < LEVEL_COUNT ? event_level_name((enum event_level)i) : NULL;
+    }
+}
+
+/* The enumerator whose name is `s`, or -1. */
+static int find_name(enum field_type type, const char *s)
+{
+    const char *name;
+    for (int i = 0; (name = name_of(type, i)) != NULL; i++)
         if (strcmp(name, s) == 0)
             return i;
-    }
     return -1;
 }
 
 static int read_enum(const json_t *value, enum field_type type, void *at)
 {
     const char *s = json_string_value(value);
-    int found = -1;
-    if (s == NULL)
+    int found = s == NULL ? -1 : find_name(type, s);
+    if (found < 0)
         return -1;
     switch (type) {
     case FIELD_OP:
-        *(enum op *)at = op_from_name(s);
-        return *(enum op *)at == OP_COUNT ? -1 : 0;
+        *(enum op *)at = (enum op)found;
+        return 0;
     case FIELD_CODE:
-        *(enum err_code *)at = err_code_from_name(s);
-        return *(enum err_code *)at == ERR_CODE_COUNT ? -1 : 0;
+        *(enum err_code *)at = (enum err_code)found;
+        return 0;
     case FIELD_SIDE:
-        found = read_name(s, type, SIDE_COUNT);
-        *(enum side *)at = found < 0 ? SIDE_COUNT : (enum side)found;
-        break;
+        *(enum side *)at = (enum side)found;
+        return 0;
     case FIELD_TYPE:
-        found = read_name(s, type, DATASET_VOLUME + 1);
-        *(enum dataset_type *)at = found < 0 ? DATASET_UNKNOWN : (enum dataset_type)found;
-        break;
+        *(enum dataset_type *)at = (enum dataset_type)found;
+        return 0;
     default:
-        found = read_name(s, type, LEVEL_COUNT);
-        *(enum event_level *)at = found < 0 ? LEVEL_COUNT : (enum event_level)found;
-        break;
+        *(enum event_level *)at = (enum event_level)found;
+        return 0;
     }
-    return found < 0 ? -1 : 0;
 }
 
 static int read_field(const json_t *value, const struct field *field, struct event *event)

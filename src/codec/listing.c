@@ -151,7 +151,7 @@ static int read_snapshot(struct row *row)
     struct listing *listing = row->listing;
     const struct column *c = row->column;
     struct snapshot snap = {.flags = 0};
-    char mark;
+    char mark = 0;
     if (read_snapshot_name(row, true, &snap.name, &mark) != 0)
         return -1;
     if (text_parse_u64(c[1].s, c[1].len, &snap.guid) != 0)
@@ -181,7 +181,7 @@ static int read_details(struct row *row)
     struct listing *listing = row->listing;
     const struct column *c = row->column;
     const char *name;
-    char mark;
+    char mark = 0;
     uint64_t guid;
     uint64_t holds = 0;
     if (read_snapshot_name(row, false, &name, &mark) != 0)

@@ -68,7 +68,7 @@ const char *text_quote(char ret[QUOTED_MAX], const char *s)
     size_t out = 0;
     size_t i = 0;
     ret[out++] = '"';
-    for (; s[i] != '\0' && i < 60; i++) {
+    for (; i < 60 && s[i] != '\0'; i++) {
         unsigned char c = (unsigned char)s[i];
         if (c < 0x20 || c >= 0x7f)
             out += (size_t)snprintf(ret + out, QUOTED_MAX - out, "\\x%02x", (unsigned)c);

@@ -22,11 +22,6 @@ static bool sees_any(const struct scanner *scanner, const char *set)
     return scanner->s < scanner->end && *scanner->s != '\0' && strchr(set, *scanner->s) != NULL;
 }
 
-static bool sees_beyond_ascii(const struct scanner *scanner)
-{
-    return scanner->s < scanner->end && ((unsigned char)*scanner->s & 0x80) != 0;
-}
-
 static void advance(struct scanner *scanner)
 {
     if (scanner->s == scanner->end)
@@ -46,23 +41,7 @@ static void skip_any(struct scanner *scanner, const char *set)
         advance(scanner);
 }
 
-/* One character of a string, or an escape, or a backslash with the blanks that it joins. */
-static const char *skip_in_string(struct scanner *scanner, bool escapes)
-{
-    bool escape = escapes && *scanner->s == '\\';
-    advance(scanner);
-    if (!escape)
-        return NULL;
-    bool joins = sees_any(scanner, " \t\r\n");
-    skip_any(scanner, " \t\r\n");
-    if (sees_beyond_ascii(scanner))
-        return "a backslash stands before a letter beyond ASCII";
-    if (!joins)
-        advance(scanner);
-    return NULL;
-}
-
-static const char *skip_string(struct scanner *scanner)
+static void skip_string(struct scanner *scanner)
 {
     char one[2] = {*scanner->s, '\0'};
     char three[4] = {one[0], one[0], one[0], '\0'};
@@ -72,14 +51,14 @@ static const char *skip_string(struct scanner *scanner)
         advance(scanner);
     while (scanner->s < scanner->end && !sees(scanner, quote) &&
            !(one_line && sees(scanner, "\n"))) {
-        const char *fault = skip_in_string(scanner, one[0] == '"');
-        if (fault != NULL)
-            return fault;
+        bool escape = one[0] == '"' && *scanner->s == '\\';
+        advance(scanner);
+        if (escape)
+            advance(scanner);
     }
     /* """a""""" ends with two quotes of its own. */
     for (size_t i = one_line ? 1 : 5; i > 0 && sees(scanner, one); i--)
         advance(scanner);
-    return NULL;
 }
 
 static const char *open_bracket(struct scanner *scanner)
@@ -122,13 +101,12 @@ static const char *skip_plain(struct scanner *scanner)
 
 static const char *skip_one(struct scanner *scanner)
 {
-    if (sees_beyond_ascii(scanner))
-        return "a letter beyond ASCII stands outside of quotes and comments";
     if (sees_any(scanner, "[{"))
         return open_bracket(scanner);
     if (sees_any(scanner, "\"'")) {
         scanner->line_begins = false;
-        return skip_string(scanner);
+        skip_string(scanner);
+        return NULL;
     }
     if (!sees(scanner, "#"))
         return skip_plain(scanner);

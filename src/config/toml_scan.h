@@ -2,9 +2,8 @@
  * A look at TOML text before the parser gets it, for what the parser cannot be given.
  *
  * toml++ builds and frees its tree by recursion, and bounds only the depth of brackets, so a key of
- * a hundred thousand parts would overflow the stack. And toml++ 3.3 has undefined behaviour on some
- * letters beyond ASCII where TOML allows none or joins lines (marzer/tomlplusplus#190), and fails
- * an assertion on a table's name that begins with what no name has.
+ * a hundred thousand parts would overflow the stack. And toml++ 3.3 fails an assertion, without a
+ * place, on a table's name that begins with what no name has.
  */
 #ifndef BACKUPD_CONFIG_TOML_SCAN_H
 #define BACKUPD_CONFIG_TOML_SCAN_H

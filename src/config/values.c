@@ -89,14 +89,15 @@ static void set_text(void *to, const char *s)
 
 void value_read_root(struct loader *l, const struct toml_node *node, void *to)
 {
-    char shown[KEY_SHOWN_MAX];
     struct dsname name;
     struct err e = ERR_INIT;
-    if (dsname_check(node->string, &name, &e) == 0)
+    if (dsname_check(node->string, &name, &e) == 0) {
         set_text(to, name.s);
-    else
+    } else {
+        char shown[KEY_SHOWN_MAX];
         mistakes_add(l->mistakes, node->at, "%s: %s; write one such as \"tank/data\"",
                      value_show_key(l, node, shown), e.msg);
+    }
 }
 
 void value_read_remote_root(struct loader *l, const struct toml_node *node, void *to)

@@ -7,10 +7,6 @@
 #include "job.h"
 #include "transfer.h"
 
-/* A receive that was cut a moment ago keeps its dataset busy until the other side notices. */
-#define BUSY_RETRY_MS 3000
-#define BUSY_RETRIES  15
-
 static int64_t stall_ms(const struct steps *steps)
 {
     return steps->config->stall_timeout * 1000;
@@ -64,23 +60,6 @@ static void hand_on_progress(void *arg, uint64_t bytes, uint64_t total)
 {
     struct progress *progress = arg;
     report_step_progress(&progress->steps->report, progress->at, bytes, total);
-}
-
-static void fire(void *arg)
-{
-    *(bool *)arg = true;
-}
-
-/* Waits, or less where the engine wants us to end. */
-static void pause_ms(struct steps *steps, int64_t ms)
-{
-    bool fired = false;
-    struct err ignored;
-    struct loop_timer *timer = loop_add_timer(steps->loop, ms, fire, &fired);
-    while (!fired && !steps->stop && loop_run_once(steps->loop, 500, &ignored) == 0)
-        continue;
-    if (!fired)
-        loop_remove_timer(timer);
 }
 
 /* What one attempt at a transfer needs to build its two commands. */
@@ -147,24 +126,19 @@ static int roll_back(struct steps *steps, const struct attempt *attempt, struct 
     return 0;
 }
 
-static int transfer_with_retries(struct steps *steps, const struct attempt *attempt,
+static int transfer_or_roll_back(struct steps *steps, const struct attempt *attempt,
                                  uint64_t *ret_bytes, struct err *e)
 {
-    bool rolled_back = false;
-    for (int tries = 0;; tries++) {
-        if (try_transfer(steps, attempt, ret_bytes, e) == 0)
-            return 0;
-        if (e->code == ERR_MODIFIED && steps->config->rollback && !rolled_back &&
-            attempt->token == NULL) {
-            if (roll_back(steps, attempt, e) != 0)
-                return -1;
-            rolled_back = true;
-        } else if (e->code == ERR_BUSY && tries < BUSY_RETRIES && !steps->stop) {
-            pause_ms(steps, BUSY_RETRY_MS);
-        } else {
+    if (try_transfer(steps, attempt, ret_bytes, e) == 0)
+        return 0;
+    steps->look_again = e->code == ERR_BUSY;
+    if (e->code == ERR_MODIFIED && steps->config->rollback && !steps->rolled_back) {
+        if (roll_back(steps, attempt, e) != 0)
             return -1;
-        }
+        steps->rolled_back = true;
+        steps->look_again = true;
     }
+    return -1;
 }
 
 /* Destroys bookmarks of ours other than that of `guid`. */
@@ -254,7 +228,7 @@ static int finish_transfer(struct steps *steps, const struct attempt *attempt, b
 {
     uint64_t bytes = 0;
     size_t place = steps->refresh.plan.v[attempt->at].end;
-    int rc = transfer_with_retries(steps, attempt, &bytes, e);
+    int rc = transfer_or_roll_back(steps, attempt, &bytes, e);
     if (rc == 0)
         steps_bookmark(steps, place);
     if (rc == 0 && full)

@@ -16,6 +16,8 @@ struct steps {
     struct dsbuf full_buf[SIDE_COUNT];
     struct dsname full[SIDE_COUNT]; /* the dataset's full names */
     uint64_t bookmarked;            /* guid of the bookmark that this worker made last, or 0 */
+    bool rolled_back;               /* the remote, which this worker does once */
+    bool look_again;                /* what failed may succeed after a new listing */
     bool stop;                      /* the engine wants us to end */
 };
 

@@ -9,6 +9,10 @@
 #include "steps.h"
 #include "token.h"
 
+/* A receive that was cut a moment ago keeps its dataset busy until the other side notices. */
+#define BUSY_RETRY_MS 3000
+#define BUSY_RETRIES  15
+
 static void handle_term(void *arg, int signo)
 {
     (void)signo;
@@ -79,7 +83,8 @@ static bool token_is_wanted(const struct steps *steps, const struct token *token
         *ret_why_not = "it is of another snapshot than the one to be sent next";
     else if (token->from_guid != from)
         *ret_why_not = "it starts from another snapshot than the newest shared one";
-    else if (!token->raw)
+    /* A stream of data that is not encrypted never says that it is raw. */
+    else if (local->encrypted && !token->raw)
         *ret_why_not = "it is not of a raw stream";
     else
         return true;
@@ -93,9 +98,10 @@ static int discard_token(struct steps *steps, const char *why, struct err *e)
     argv_init(&argv);
     command_abort_receive(&argv, steps->full[SIDE_REMOTE]);
     if (job_run_plain(steps->loop, &steps->sites->side[SIDE_REMOTE], &argv,
-                      steps->config->stall_timeout * 1000, e) != 0)
-        return err_wrap(e, "cannot discard the interrupted receive");
-    return 0;
+                      steps->config->stall_timeout * 1000, e) == 0)
+        return 0;
+    steps->look_again = e->code == ERR_BUSY;
+    return err_wrap(e, "cannot discard the interrupted receive");
 }
 
 /*
@@ -160,8 +166,7 @@ static int run_plan(struct steps *steps, struct err *e)
         err_wrap(e, "cannot %s", what);
         keep_first(&first, e);
         enum op op = steps->refresh.plan.v[i].op;
-        if (op == OP_INITIAL_TRANSFER || op == OP_RANGE_TRANSFER ||
-            err_code_is_connection(e->code))
+        if (op == OP_INITIAL_TRANSFER || op == OP_RANGE_TRANSFER || err_code_is_connection(e->code))
             break;
     }
     if (first.code == ERR_NONE && steps->stop)
@@ -172,7 +177,8 @@ static int run_plan(struct steps *steps, struct err *e)
     return -1;
 }
 
-static int work(struct steps *steps, bool dryrun, struct err *e)
+/* Names the dataset on both sides. */
+static int join_names(struct steps *steps, struct err *e)
 {
     for (int side = 0; side < SIDE_COUNT; side++) {
         if (side == SIDE_REMOTE && !config_has_remote(steps->config))
@@ -181,6 +187,12 @@ static int work(struct steps *steps, bool dryrun, struct err *e)
                         steps->report.dataset, &steps->full[side], e) != 0)
             return -1;
     }
+    return 0;
+}
+
+/* From a listing to the last step. */
+static int work(struct steps *steps, bool dryrun, struct err *e)
+{
     if (refresh_again(steps, e) != 0)
         return -1;
     if (steps->refresh.target.error.code != ERR_NONE) {
@@ -201,6 +213,41 @@ static int work(struct steps *steps, bool dryrun, struct err *e)
     return run_plan(steps, e);
 }
 
+static void fire(void *arg)
+{
+    *(bool *)arg = true;
+}
+
+/* Waits, or less where the engine wants us to end. */
+static void pause_ms(struct steps *steps, int64_t ms)
+{
+    bool fired = false;
+    struct err ignored;
+    struct loop_timer *timer = loop_add_timer(steps->loop, ms, fire, &fired);
+    while (!fired && !steps->stop && loop_run_once(steps->loop, 500, &ignored) == 0)
+        continue;
+    if (!fired)
+        loop_remove_timer(timer);
+}
+
+/* A receive that has ended at last, or went on before it failed, leaves a token that the listing
+ * did not have: begins with a new one. */
+static int work_patiently(struct steps *steps, bool dryrun, struct err *e)
+{
+    for (int tries = 0;; tries++) {
+        steps->look_again = false;
+        if (work(steps, dryrun, e) == 0)
+            return 0;
+        if (!steps->look_again || tries == BUSY_RETRIES || steps->stop)
+            return -1;
+        if (e->code == ERR_BUSY)
+            pause_ms(steps, BUSY_RETRY_MS);
+        if (steps->stop)
+            return -1;
+        err_clear(e);
+    }
+}
+
 int worker_main(void *arg, int fd)
 {
     const struct worker_task *task = arg;
@@ -216,7 +263,9 @@ int worker_main(void *arg, int fd)
     if (rc == 0)
         rc = loop_watch_signal(steps.loop, SIGTERM, handle_term, &steps.stop, &e);
     if (rc == 0)
-        rc = work(&steps, task->dryrun, &e);
+        rc = join_names(&steps, &e);
+    if (rc == 0)
+        rc = work_patiently(&steps, task->dryrun, &e);
     report_finished(&steps.report, rc == 0 ? NULL : &e);
     refresh_fini(&steps.refresh);
     loop_free(steps.loop);

@@ -1,11 +1,11 @@
 #include "argv.h"
 
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "mem.h"
+#include "str.h"
 
 void argv_init(struct argv *argv)
 {
@@ -43,13 +43,11 @@ void argv_add_all(struct argv *argv, ...)
 
 void argv_add_format(struct argv *argv, const char *fmt, ...)
 {
-    va_list ap;
-    va_start(ap, fmt);
-    int n = vsnprintf(NULL, 0, fmt, ap);
-    va_end(ap);
-    char *word = mem_alloc((size_t)n + 1);
-    va_start(ap, fmt);
-    vsnprintf(word, (size_t)n + 1, fmt, ap);
-    va_end(ap);
-    add_owned(argv, word);
+    struct str word;
+    va_list args;
+    str_init(&word);
+    va_start(args, fmt);
+    str_add_format_args(&word, fmt, args);
+    va_end(args);
+    add_owned(argv, word.s);
 }

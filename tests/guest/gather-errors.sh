@@ -52,6 +52,7 @@ chmod 755 /usr/local/bin/slowly
 
 # pool FILE SIZE
 pool() {
+    zpool destroy -f "$(basename "$1")" 2>/dev/null
     rm -f "$disks/$1"
     truncate -s "$2" "$disks/$1"
     zpool create -f "$(basename "$1")" "$disks/$1"
@@ -75,9 +76,9 @@ end_during() {
     sleep 2
 }
 
-# partial SNAPSHOT TARGET [FLAGS]: an interrupted receive that leaves a token
+# partial SNAPSHOT TARGET: an interrupted receive that leaves a token
 partial() {
-    zfs send -w "$1" | head -c 20000000 | zfs receive -s -u ${3-} "$2" 2>/dev/null
+    zfs send -w "$1" | head -c 20000000 | zfs receive -s -u "$2" 2>/dev/null
 }
 
 token() {
@@ -93,7 +94,7 @@ set_up() {
     zfs create "tank/data/with space"
     for snapshot in a b c d; do
         fill tank/data/home "$snapshot" 4
-        zfs snapshot tank/data/home@$snapshot
+        zfs snapshot "tank/data/home@$snapshot"
     done
     zfs clone tank/data/home@b tank/clone
     zfs hold keep tank/data/home@c
@@ -413,9 +414,6 @@ install -o user -m 600 /root/.ssh/authorized_keys ~user/.ssh/; $ssh user@127.0.0
 (sleep 5; echo x; sleep 40) | $ssh $here 'cat'"
     echo "$retries" >/proc/sys/net/ipv4/tcp_retries2
     nft flush chain inet gather input
-    # A process that dies with unread data resets its connection.
-    err ssh-connection-reset "(while echo x; do sleep 0.2; done) | \
-$ssh $here 'kill -STOP \$PPID; sleep 3; kill -KILL \$PPID; sleep 2'"
     err ssh-broken-pipe "(sleep 3; nft add rule inet gather input tcp dport 2222 reject with tcp reset) & \
 head -c 2000000000 /dev/zero | $ssh $here 'cat'"
     nft delete table inet gather
@@ -458,6 +456,14 @@ $ssh -o ControlPath=$socket $here 'sleep 10'"
     err ssh-control-path-too-long "$ssh -M -o ControlPath=/tmp/$(printf 'x%.0s' {1..120}) $here true"
 }
 
+# What lingers for no time resets its connections when it is killed.
+ssh_resets() {
+    local relay="timeout -s KILL 5 socat TCP-LISTEN:2294,linger=0" ssh="ssh -o BatchMode=yes -p 2294"
+    err ssh-connection-reset "($relay TCP:127.0.0.1:2222 & sleep 0.5); \
+$ssh -o HostKeyAlias=[127.0.0.1]:2222 root@127.0.0.1 'sleep 20'"
+    err ssh-reset-in-greeting "($relay EXEC:'sleep 20' & sleep 0.5); $ssh root@127.0.0.1 true"
+}
+
 sample_outputs() {
     local t columns=name,type,guid,createtxg,creation,used,receive_resume_token,encryption,canmount,readonly,origin
     columns+=,written,inconsistent,backupd:placeholder
@@ -474,7 +480,8 @@ sample_outputs() {
     out send-dry-run "zfs send -wnPv tank/data/big@one"
     out send-increment-dry-run "zfs send -wnPv -i @one tank/data/big@two"
     out send-progress-in-title "zfs send -wV tank/data/big@one | slowly"
-    out send-empty-increment "zfs snapshot tank/data@1; zfs snapshot tank/data@2; zfs send -wPv -i @1 tank/data@2 | slowly"
+    out send-empty-increment "zfs snapshot tank/data@1; zfs snapshot tank/data@2; \
+zfs send -wPv -i @1 tank/data@2 | slowly"
     partial tank/data/big@one backup/partial
     t=$(token backup/partial)
     out token-initial "zfs send -nvt $t"
@@ -521,7 +528,7 @@ zfs list -Hp -t snapshot -o name,guid,createtxg tank/data"
     out version "zfs version"
 }
 
-sections=(zfs_lists_and_destroys zfs_sends sample_outputs zfs_receives zfs_space zfs_permissions ssh_failures
+sections=(zfs_lists_and_destroys zfs_sends sample_outputs zfs_receives zfs_space zfs_permissions ssh_failures ssh_resets
     zfs_pools zfs_module)
 [ $# -eq 1 ] || sections=("${@:2}")
 set_up

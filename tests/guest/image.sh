@@ -176,6 +176,7 @@ layer_image() {
     enter_root "$root" depmod "$kernel"
     cp -R --no-preserve=ownership "$here/overlay/." "$root/"
     write_identity "$root" "$out"
+    # shellcheck disable=SC2016 # dpkg-query expands these
     {
         enter_root "$root" dpkg-query -W -f '${Package} ${Version}\n' zfsutils-linux openssh-server tcsh
         echo "kernel $kernel"
@@ -183,7 +184,7 @@ layer_image() {
     } >"$out/versions"
     cp "$root/boot/vmlinuz-$kernel" "$out/vmlinuz"
     cp "$root/boot/initrd.img-$kernel" "$out/initrd.img"
-    rm -rf --one-file-system "$root"/{zfs,toolchain} "$root"/boot/* "$root"/tmp/* \
+    rm -rf --one-file-system "$root"/{zfs,toolchain} "${root:?}"/boot/* "$root"/tmp/* \
         "$root"/var/lib/apt/lists/* "$root"/var/cache/{apt,debconf}/* "$root"/var/log/*
     umount "$root/proc" "$root/sys" "$root/dev"
     mke2fs -q -t ext4 -F -E lazy_itable_init=1,lazy_journal_init=1,root_owner=0:0 -d "$root" \
@@ -192,7 +193,7 @@ layer_image() {
 
 # Who the guest is, and who may log in. All of it is thrown-away test material.
 write_identity() {
-    local root=$1 out=$2 type host
+    local root=$1 out=$2 host
     echo guest >"$root/etc/hostname"
     printf '127.0.0.1 localhost guest\n' >"$root/etc/hosts"
     : >"$root/etc/resolv.conf"
@@ -203,10 +204,8 @@ write_identity() {
     enter_root "$root" useradd -m -s /bin/bash -p '*' user
     install -d -m 700 "$root/root/.ssh" "$root/etc/ssh/test_keys"
     rm -f "$root"/etc/ssh/ssh_host_*
-    for type in ed25519; do
-        ssh-keygen -q -t $type -N '' -C management -f "$root/etc/ssh/ssh_host_${type}_key"
-        ssh-keygen -q -t $type -N '' -C test -f "$root/etc/ssh/test_keys/ssh_host_${type}_key"
-    done
+    ssh-keygen -q -t ed25519 -N '' -C management -f "$root/etc/ssh/ssh_host_ed25519_key"
+    ssh-keygen -q -t ed25519 -N '' -C test -f "$root/etc/ssh/test_keys/ssh_host_ed25519_key"
     ssh-keygen -q -t ed25519 -N '' -C host -f "$out/id"
     ssh-keygen -q -t ed25519 -N '' -C guest -f "$root/root/.ssh/id_ed25519"
     cat "$out/id.pub" "$root/root/.ssh/id_ed25519.pub" >"$root/root/.ssh/authorized_keys"

@@ -35,6 +35,7 @@ start_time() {
     local stat
     read -r stat 2>/dev/null <"/proc/$1/stat" || return 1
     # The second field, the name, may hold anything but its last parenthesis.
+    # shellcheck disable=SC2086 # into fields
     set -- ${stat##*) }
     echo "${20}"
 }

@@ -9,12 +9,18 @@
 
 #include "options.h"
 
-#define PARSE(options, e, ...)                                                                     \
-    parse(options, e, (char *[]){"backupd", __VA_ARGS__, NULL},                                    \
-          (int)(sizeof((char *[]){"backupd", __VA_ARGS__}) / sizeof(char *)))
+#define PARSE(options, e, ...) parse(options, e, (const char *[]){"backupd", __VA_ARGS__, NULL})
 
-static int parse(struct options *options, struct err *e, char **argv, int argc)
+static int parse(struct options *options, struct err *e, const char *const *words)
 {
+    /* The options point into argv, so it outlives the call. */
+    static char copies[16][64];
+    static char *argv[16];
+    int argc = 0;
+    for (; words[argc] != NULL; argc++) {
+        strcpy(copies[argc], words[argc]);
+        argv[argc] = copies[argc];
+    }
     *e = (struct err)ERR_INIT;
     return options_parse(options, argc, argv, e);
 }

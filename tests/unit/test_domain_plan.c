@@ -38,8 +38,8 @@ static void a_snapshot_that_stays_is_never_inside_a_range(void **state)
                    "daily-0 daily-2", "", "-l hourly-1; -l hourly-3..hourly-4");
     /* creation is out of order; createtxg is what counts */
     fixture_expect("hourly=0 daily=9", "",
-                   "daily-0:l@100 hourly-1:l@900 daily-2:l@800 hourly-3:l@700",
-                   "daily-0 daily-2", "", "-l hourly-1; -l hourly-3");
+                   "daily-0:l@100 hourly-1:l@900 daily-2:l@800 hourly-3:l@700", "daily-0 daily-2",
+                   "", "-l hourly-1; -l hourly-3");
 }
 
 static void one_snapshot_is_no_range(void **state)
@@ -59,8 +59,7 @@ static void transfers_are_oldest_first_each_from_the_one_before(void **state)
     (void)state;
     fixture_expect("daily=9 weekly=9", "daily=9 weekly=9",
                    "daily-0:lr weekly-1:l@9000 daily-2:l@2000 manual-3:l daily-4:l@4000",
-                   "daily-0 weekly-1 daily-2 manual-3 daily-4",
-                   "daily-0 weekly-1 daily-2 daily-4",
+                   "daily-0 weekly-1 daily-2 manual-3 daily-4", "daily-0 weekly-1 daily-2 daily-4",
                    "daily-0>weekly-1; weekly-1>daily-2; daily-2>daily-4");
 }
 
@@ -147,9 +146,9 @@ static void operations_are_known_by_their_names(void **state)
 static void a_step_is_told_in_one_line(void **state)
 {
     (void)state;
-    static const char *const LINES[] = {
-        "destroy local daily-1 to daily-2 (2 snapshots)", "destroy remote daily-3",
-        "send daily-4 to daily-5", "send daily-5 to daily-6"};
+    static const char *const LINES[] = {"destroy local daily-1 to daily-2 (2 snapshots)",
+                                        "destroy remote daily-3", "send daily-4 to daily-5",
+                                        "send daily-5 to daily-6"};
     struct fixture f;
     fixture_init(&f, "daily=0", "daily=2",
                  "daily-0:lr daily-1:l daily-2:l daily-3:r daily-4:lr daily-5:l daily-6:l");

@@ -115,7 +115,7 @@ static void pointers_to_datasets_outlive_growth_and_sorting(void **state)
 static void parents_come_before_their_children_and_no_stranger_between(void **state)
 {
     (void)state;
-    static const char *const ORDER[] = {"",     "/a",   "/a/b",   "/a/b/c", "/a/b c", "/a b",
+    static const char *const ORDER[] = {"",       "/a",   "/a/b", "/a/b/c", "/a/b c", "/a b",
                                         "/a b/c", "/a-b", "/a.b", NULL,     "/ab",    "/b"};
     static const size_t MIXED[] = {7, 3, 11, 0, 5, 8, 1, 10, 6, 2, 4};
     static const size_t SORTED[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 11};

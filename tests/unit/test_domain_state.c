@@ -101,11 +101,10 @@ static void a_step_is_pending_running_and_done_with_its_progress(void **state)
     assert_int_equal(step->status, STEP_RUNNING);
     assert_true(step->resumed);
     assert_int_equal(step->started, 5);
-    feed(&s, (struct event){.kind = EVENT_STEP_PROGRESS,
-                            .dataset = "",
-                            .step = 1,
-                            .bytes = 10,
-                            .bytes_total = 40});
+    feed(
+        &s,
+        (struct event){
+            .kind = EVENT_STEP_PROGRESS, .dataset = "", .step = 1, .bytes = 10, .bytes_total = 40});
     assert_int_equal(step->bytes, 10);
     assert_int_equal(step->bytes_total, 40);
     feed(&s, (struct event){
@@ -246,8 +245,7 @@ static void i10_a_cycle_succeeds_when_every_dataset_does(void **state)
     feed(&s, (struct event){.kind = EVENT_CYCLE_FINISHED, .cycle = 1, .time = 20, .failed = 1});
     assert_int_equal(s.last_success, 0);
     assert_int_equal(s.cycle_failed, 1);
-    feed(&s, (struct event){
-                 .kind = EVENT_CYCLE_STARTED, .cycle = 2, .time = 30, .flag = true});
+    feed(&s, (struct event){.kind = EVENT_CYCLE_STARTED, .cycle = 2, .time = 30, .flag = true});
     assert_true(s.dryrun);
     feed(&s, (struct event){.kind = EVENT_CYCLE_FINISHED, .cycle = 2, .time = 40});
     assert_int_equal(s.last_success, 40);

@@ -32,8 +32,7 @@ static void a_shared_snapshot_takes_one_place(void **state)
 {
     (void)state;
     fixture_expect("daily=2", "daily=2", "daily-0:lr daily-1:lr daily-2:lr daily-3:lr",
-                   "daily-0 daily-2 daily-3", "daily-0 daily-2 daily-3",
-                   "-l daily-1; -r daily-1");
+                   "daily-0 daily-2 daily-3", "daily-0 daily-2 daily-3", "-l daily-1; -r daily-1");
 }
 
 static void i2_newest_is_by_creation_before_createtxg(void **state)
@@ -52,6 +51,12 @@ static void i2_of_equal_seconds_the_later_createtxg_is_newer(void **state)
                    "daily-0 daily-3", "", "-l daily-1..daily-2");
     fixture_expect("daily=1", "daily=1", "daily-0:lr@1000 daily-1:lr@2000 daily-2:lr@2000",
                    "daily-0 daily-2", "daily-0 daily-2", "-l daily-1; -r daily-1");
+    /* and not the greater guid, on whichever side the two are */
+    fixture_expect("daily=1", "", "daily-0:l daily-1:l@2000#9 daily-2:l@2000#8", "daily-0 daily-2",
+                   "", "-l daily-1");
+    fixture_expect("daily=0", "daily=1",
+                   "daily-0:lr daily-1:r@2000#9 daily-2:r@2000#8 daily-3:lr@5", "daily-0 daily-3",
+                   "daily-0 daily-2 daily-3", "-r daily-1");
 }
 
 static void of_equal_seconds_on_different_sides_both_are_kept(void **state)
@@ -74,8 +79,7 @@ static void only_what_is_newer_than_the_remotes_newest_is_sent(void **state)
 {
     (void)state;
     fixture_expect("daily=9", "daily=9", "daily-0:lr daily-1:l daily-2:lr daily-3:l",
-                   "daily-0 daily-1 daily-2 daily-3", "daily-0 daily-2 daily-3",
-                   "daily-2>daily-3");
+                   "daily-0 daily-1 daily-2 daily-3", "daily-0 daily-2 daily-3", "daily-2>daily-3");
 }
 
 static void what_can_no_longer_be_sent_is_not_kept_for_it(void **state)
@@ -99,8 +103,8 @@ static void what_the_remote_does_not_want_is_not_sent(void **state)
 {
     (void)state;
     fixture_expect("hourly=9", "daily=9", "hourly-1:l hourly-2:l", "hourly-1 hourly-2", "", "");
-    fixture_expect("daily=9", "daily=2", "daily-1:l daily-2:l daily-3:l",
-                   "daily-1 daily-2 daily-3", "daily-2 daily-3", "+daily-2; daily-2>daily-3");
+    fixture_expect("daily=9", "daily=2", "daily-1:l daily-2:l daily-3:l", "daily-1 daily-2 daily-3",
+                   "daily-2 daily-3", "+daily-2; daily-2>daily-3");
 }
 
 static void i5_the_critical_ones_are_kept(void **state)
@@ -131,8 +135,8 @@ static void unmanaged_types_are_neither_sent_nor_destroyed(void **state)
     (void)state;
     fixture_expect("daily=1", "daily=1",
                    "daily-0:lr manual:l other-1:r daily-1:lr zfs-auto:lr daily-2:lr manual-2:l",
-                   "daily-0 manual zfs-auto daily-2 manual-2",
-                   "daily-0 other-1 zfs-auto daily-2", "-l daily-1; -r daily-1");
+                   "daily-0 manual zfs-auto daily-2 manual-2", "daily-0 other-1 zfs-auto daily-2",
+                   "-l daily-1; -r daily-1");
 }
 
 static void a_type_is_managed_if_either_policy_names_it_with_any_count(void **state)
@@ -203,9 +207,8 @@ static void i1_a_taken_name_that_goes_by_policy_is_in_nobodys_way(void **state)
 {
     (void)state;
     fixture_expect("daily=9 hourly=9", "daily=1 hourly=0",
-                   "daily-0:lr daily-1:r#12 hourly-2:lr daily-1:l#11",
-                   "daily-0 hourly-2 daily-1", "daily-0 hourly-2 daily-1",
-                   "-r daily-1; hourly-2>daily-1");
+                   "daily-0:lr daily-1:r#12 hourly-2:lr daily-1:l#11", "daily-0 hourly-2 daily-1",
+                   "daily-0 hourly-2 daily-1", "-r daily-1; hourly-2>daily-1");
 }
 
 static void i1_a_renamed_copy_is_still_shared(void **state)
@@ -219,9 +222,8 @@ static void i1_a_renamed_copy_is_still_shared(void **state)
 static void an_empty_remote_gets_one_copy_and_then_increments(void **state)
 {
     (void)state;
-    fixture_expect("daily=9", "daily=9", "daily-1:l daily-2:l daily-3:l",
-                   "daily-1 daily-2 daily-3", "daily-1 daily-2 daily-3",
-                   "+daily-1; daily-1>daily-2; daily-2>daily-3");
+    fixture_expect("daily=9", "daily=9", "daily-1:l daily-2:l daily-3:l", "daily-1 daily-2 daily-3",
+                   "daily-1 daily-2 daily-3", "+daily-1; daily-1>daily-2; daily-2>daily-3");
 }
 
 static void a_bookmark_stands_in_for_the_destroyed_snapshot(void **state)
@@ -253,7 +255,8 @@ static void a_bookmark_decides_by_createtxg_what_is_newer(void **state)
     /* the clock stepped back after daily-1 */
     fixture_expect("daily=9", "daily=9", "daily-1:rb@9000 daily-2:l@2000", "daily-2",
                    "daily-1 daily-2", "#daily-1>daily-2");
-    fixture_expect("daily=9", "daily=9", "daily-1:l@9900 daily-2:rb@9000", "daily-1", "daily-2", "");
+    fixture_expect("daily=9", "daily=9", "daily-1:l@9900 daily-2:rb@9000", "daily-1", "daily-2",
+                   "");
 }
 
 static void a_clock_that_stepped_back_does_not_stop_replication(void **state)
@@ -320,12 +323,21 @@ static void i6_the_unknown_newest_of_the_remote_stays_while_an_older_one_of_ours
                    "daily-0 daily-2", "daily-0 hourly-3", "-r hourly-1");
 }
 
+static void what_goes_at_the_tip_of_the_remote_goes_if_another_unknown_one_is_below(void **state)
+{
+    (void)state;
+    /* nothing could be sent without hourly-3 either: the next plan says that they diverged */
+    fixture_expect("daily=9", "daily=9 hourly=0", "daily-0:lr manual-1:r daily-2:l hourly-3:r",
+                   "daily-0 daily-2", "daily-0 manual-1", "-r hourly-3");
+}
+
 static void i6_what_vanishes_gives_its_place_to_what_a_stepping_clock_made_older(void **state)
 {
     (void)state;
     /* daily-1 takes the remote's one place, cannot be sent, and goes: daily-3 is sent now */
-    fixture_expect("hourly=1", "daily=1", "daily-0:lr@100 daily-1:l@9000 hourly-2:lr@2000 "
-                                          "daily-3:l@3000",
+    fixture_expect("hourly=1", "daily=1",
+                   "daily-0:lr@100 daily-1:l@9000 hourly-2:lr@2000 "
+                   "daily-3:l@3000",
                    "daily-0 hourly-2 daily-3", "daily-0 hourly-2 daily-3",
                    "-l daily-1; hourly-2>daily-3");
 }
@@ -340,8 +352,8 @@ static void i9_a_dataset_that_only_the_remote_has_is_left_as_it_is(void **state)
 static void a_local_dataset_that_lost_its_snapshots_is_no_lost_dataset(void **state)
 {
     (void)state;
-    fixture_expect("daily=9", "daily=1", "+l daily-0:r daily-1:r daily-2:r", "",
-                   "daily-0 daily-2", "-r daily-1");
+    fixture_expect("daily=9", "daily=1", "+l daily-0:r daily-1:r daily-2:r", "", "daily-0 daily-2",
+                   "-r daily-1");
 }
 
 static void without_a_remote_there_is_only_retention(void **state)
@@ -417,7 +429,9 @@ int main(void)
         cmocka_unit_test(nothing_shared_at_all_is_diverged_too),
         cmocka_unit_test(sides_that_differ_are_no_error_while_nothing_is_to_be_sent),
         cmocka_unit_test(of_what_goes_at_the_tip_of_the_remote_nothing_is_left_when_none_waits),
-        cmocka_unit_test(i6_the_unknown_newest_of_the_remote_stays_while_an_older_one_of_ours_waits),
+        cmocka_unit_test(
+            i6_the_unknown_newest_of_the_remote_stays_while_an_older_one_of_ours_waits),
+        cmocka_unit_test(what_goes_at_the_tip_of_the_remote_goes_if_another_unknown_one_is_below),
         cmocka_unit_test(i6_what_vanishes_gives_its_place_to_what_a_stepping_clock_made_older),
         cmocka_unit_test(i9_a_dataset_that_only_the_remote_has_is_left_as_it_is),
         cmocka_unit_test(a_local_dataset_that_lost_its_snapshots_is_no_lost_dataset),

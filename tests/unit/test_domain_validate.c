@@ -398,13 +398,13 @@ static void a_target_that_lies_about_counterparts_is_not_believed(void **state)
 {
     (void)state;
     struct fixture f;
-    begin(&f, "daily=0", "daily=0", "daily-0:l daily-1:r daily-2:rb daily-3:l daily-4:l",
-          "-l daily-3");
-    keep_nothing(&f, SIDE_REMOTE);
-    f.target.counterpart[1] = 1;
+    begin(&f, "daily=1", "daily=1", "daily-0:lr daily-1:lr daily-2:lr", "-l daily-1; -r daily-1");
     f.rules.keep_baseline = false;
-    only(&f, deletion(SIDE_REMOTE, 1, 1));
-    assert_refused(&f, "I3", "");
+    keep_nothing(&f, SIDE_LOCAL);
+    for (size_t i = 0; i < 3; i++)
+        f.target.counterpart[i] = TARGET_NONE; /* "nothing is shared" */
+    only(&f, deletion(SIDE_LOCAL, 0, 2));
+    assert_refused(&f, "I5", "daily-2");
     fixture_fini(&f);
 }
 

@@ -47,6 +47,10 @@ struct run {
 
 static struct loop *loop;
 
+/* A folder that set_path() puts into PATH, with a file in it that nobody may run. */
+static char path_folder[64];
+#define NOT_RUNNABLE "backupd-not-runnable"
+
 static int keep_out(void *arg, const char *data, size_t len)
 {
     struct run *run = arg;
@@ -218,6 +222,7 @@ static void a_failed_exec_comes_back_as_its_errno(void **state)
     assert_int_equal(ENOENT, start_errno(""));
     assert_int_equal(ENOTDIR, start_errno("/dev/null/x"));
     assert_int_equal(EACCES, start_errno("/dev/null"));
+    assert_int_equal(EACCES, start_errno(NOT_RUNNABLE));
     assert_int_equal(-1, waitpid(-1, NULL, WNOHANG));
     assert_int_equal(ECHILD, errno);
 }
@@ -238,10 +243,11 @@ static void a_bad_descriptor_comes_back_as_its_errno(void **state)
 static void the_path_is_ours_without_relative_folders_and_then_the_systems(void **state)
 {
     (void)state;
-    /* main() has set PATH. */
-    assert_string_equal("/opt/backupd-none:/usr/bin:/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:"
-                        "/sbin",
-                        proc_path());
+    /* set_path() has set PATH. */
+    char expected[256];
+    snprintf(expected, sizeof(expected),
+             "%s:/usr/bin:/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/sbin", path_folder);
+    assert_string_equal(expected, proc_path());
 }
 
 static void the_environment_is_a_locale_and_a_path(void **state)
@@ -886,14 +892,37 @@ static void a_signal_to_no_group_in_particular_hits_nobody(void **state)
     proc_signal_group(1, SIGKILL);
 }
 
+/* proc_path() looks at PATH once and for all. */
+static int set_path(void **state)
+{
+    (void)state;
+    char text[256];
+    snprintf(path_folder, sizeof(path_folder), "/tmp/backupd-test-XXXXXX");
+    if (mkdtemp(path_folder) == NULL)
+        return -1;
+    snprintf(text, sizeof(text), "%s/" NOT_RUNNABLE, path_folder);
+    int fd = open(text, O_WRONLY | O_CREAT, 0600);
+    if (fd < 0)
+        return -1;
+    close(fd);
+    snprintf(text, sizeof(text), "relative:%s::/usr/bin:/bin:.:/usr/bin:", path_folder);
+    return setenv("PATH", text, 1);
+}
+
+static int remove_path(void **state)
+{
+    (void)state;
+    char file[128];
+    snprintf(file, sizeof(file), "%s/" NOT_RUNNABLE, path_folder);
+    return unlink(file) == 0 ? rmdir(path_folder) : -1;
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(int argc, char **argv)
 {
     if (argc > 1 && strcmp(argv[1], "leave-daemon-behind") == 0)
         return leave_daemon_behind();
-    /* proc_path() looks at it once and for all. */
-    setenv("PATH", "relative:/opt/backupd-none::/usr/bin:/bin:.:/usr/bin:", 1);
     const struct CMUnitTest tests[] = {
         TEST(output_and_exit_status_come_back),
         TEST(a_childs_signal_comes_back),
@@ -928,5 +957,5 @@ int main(int argc, char **argv)
         TEST(a_worker_ends_on_a_signal_to_its_group),
         TEST(a_signal_to_no_group_in_particular_hits_nobody),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, set_path, remove_path);
 }
