@@ -8,6 +8,7 @@ allowed='
 memcpy memmove memset memcmp memchr strlen strcmp strncmp strchr strrchr strcpy strncpy strspn
 strcspn strstr strtok_r strcasecmp strncasecmp qsort free malloc calloc realloc abs
 snprintf vsnprintf __snprintf_chk __vsnprintf_chk __memcpy_chk __memset_chk __memmove_chk
+strpbrk abort
 __strcpy_chk __stack_chk_fail __ctype_b_loc strsignal
 '
 work=$(mktemp -d)
