@@ -16,25 +16,25 @@ enum err_code {
     ERR_NONE,
 
     /* ours */
-    ERR_USAGE,          /* argv is wrong */
-    ERR_CONFIG,         /* the configuration is wrong */
-    ERR_NAME,           /* not a legal dataset or snapshot name */
-    ERR_PARSE,          /* a program printed what its manual does not describe */
-    ERR_SYSTEM,         /* a system call failed: `sys` is its errno */
-    ERR_LIMIT,          /* a named maximum was exceeded */
-    ERR_PROTOCOL,       /* a child process of ours said something odd */
-    ERR_DIED,           /* a child process of ours ended without a word */
-    ERR_STALLED,        /* no progress for the configured time */
-    ERR_INTERRUPTED,    /* the daemon was told to stop */
-    ERR_LOCKED,         /* another daemon has this configuration */
-    ERR_PLAN,           /* a plan did not pass validation */
-    ERR_DIVERGED,       /* the sides have gone separate ways */
-    ERR_NAME_TAKEN,     /* same snapshot name, other guid, in the way of a transfer */
-    ERR_NOT_ADOPTED,    /* the destination exists, was not made by us, and has no snapshot */
+    ERR_USAGE,       /* argv is wrong */
+    ERR_CONFIG,      /* the configuration is wrong */
+    ERR_NAME,        /* not a legal dataset or snapshot name */
+    ERR_PARSE,       /* a program printed what its manual does not describe */
+    ERR_SYSTEM,      /* a system call failed: `sys` is its errno */
+    ERR_LIMIT,       /* a named maximum was exceeded */
+    ERR_PROTOCOL,    /* a child process of ours said something odd */
+    ERR_DIED,        /* a child process of ours ended without a word */
+    ERR_STALLED,     /* no progress for the configured time */
+    ERR_INTERRUPTED, /* the daemon was told to stop */
+    ERR_LOCKED,      /* another daemon has this configuration */
+    ERR_PLAN,        /* a plan did not pass validation */
+    ERR_DIVERGED,    /* the sides have gone separate ways */
+    ERR_NAME_TAKEN,  /* same snapshot name, other guid, in the way of a transfer */
+    ERR_NOT_ADOPTED, /* the destination exists, was not made by us, and has no snapshot */
 
     /* what zfs says */
-    ERR_ZFS,            /* anything not listed below */
-    ERR_ZFS_MISSING,    /* no zfs command, no kernel module, no /dev/zfs */
+    ERR_ZFS,         /* anything not listed below */
+    ERR_ZFS_MISSING, /* no zfs command, no kernel module, no /dev/zfs */
     ERR_DATASET_MISSING,
     ERR_SNAPSHOT_MISSING,
     ERR_POOL_MISSING,   /* not imported */
@@ -43,24 +43,24 @@ enum err_code {
     ERR_BUSY,
     ERR_HELD,
     ERR_CLONED,
-    ERR_NO_SPACE,       /* pool full or quota reached */
-    ERR_MODIFIED,       /* the destination was written to */
-    ERR_BASE_MISSING,   /* the destination lacks the base of the increment */
-    ERR_ENCRYPTION,     /* encrypted and unencrypted do not mix here */
-    ERR_TOKEN_STALE,    /* the resume token's snapshot is gone */
-    ERR_STREAM_CUT,     /* the stream ended early */
-    ERR_STREAM_BAD,     /* the stream is not one that zfs receive takes */
+    ERR_NO_SPACE,     /* pool full or quota reached */
+    ERR_MODIFIED,     /* the destination was written to */
+    ERR_BASE_MISSING, /* the destination lacks the base of the increment */
+    ERR_ENCRYPTION,   /* encrypted and unencrypted do not mix here */
+    ERR_TOKEN_STALE,  /* the resume token's snapshot is gone */
+    ERR_STREAM_CUT,   /* the stream ended early */
+    ERR_STREAM_BAD,   /* the stream is not one that zfs receive takes */
     ERR_PERMISSION,
 
     /* what ssh says */
-    ERR_SSH,            /* anything not listed below */
+    ERR_SSH, /* anything not listed below */
     ERR_SSH_UNREACHABLE,
     ERR_SSH_RESOLVE,
-    ERR_SSH_REFUSED,    /* nobody listens on the port */
+    ERR_SSH_REFUSED, /* nobody listens on the port */
     ERR_SSH_AUTH,
     ERR_SSH_HOSTKEY_UNKNOWN,
     ERR_SSH_HOSTKEY_CHANGED,
-    ERR_SSH_LOST,       /* an established connection broke */
+    ERR_SSH_LOST, /* an established connection broke */
 
     ERR_CODE_COUNT
 };
@@ -71,15 +71,17 @@ struct err {
     char msg[ERR_MSG_MAX];
 };
 
-#define ERR_INIT {.code = ERR_NONE, .sys = 0, .msg = {0}}
+#define ERR_INIT                                                                                   \
+    {                                                                                              \
+        .code = ERR_NONE, .sys = 0, .msg = { 0 }                                                   \
+    }
 
 /* Fills `e` (may be NULL) from a printf format. Always returns -1, for `return err_set(...)`. */
 int err_set(struct err *e, enum err_code code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
 /* The same for a failed system call: code ERR_SYSTEM, `sys` kept, its words appended. */
-int err_set_sys(struct err *e, int sys, const char *fmt, ...)
-    __attribute__((format(printf, 3, 4)));
+int err_set_sys(struct err *e, int sys, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 /* Prepends "context: " to the message of `e` (may be NULL). Always returns -1. */
 int err_wrap(struct err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

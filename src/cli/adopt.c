@@ -46,8 +46,9 @@ static int refuse_snapshots(const struct candidate *c, struct err *e)
 static int refuse_files(const struct candidate *c, const struct destination *found, struct err *e)
 {
     if (found->volume)
-        return err_set(e, ERR_EXISTS, "%s is a volume, and nobody can see whether it is empty: "
-                                      "zfs destroy it if you do not need it",
+        return err_set(e, ERR_EXISTS,
+                       "%s is a volume, and nobody can see whether it is empty: "
+                       "zfs destroy it if you do not need it",
                        c->ds.s);
     if (!found->mounted)
         return err_set(e, ERR_EXISTS,
@@ -61,8 +62,8 @@ static int refuse_files(const struct candidate *c, const struct destination *fou
     str_init(&out);
     int rc = run_captured(c, &argv, &out, e);
     if (rc == 0 && out.len > 0)
-        rc = err_set(e, ERR_EXISTS, "%s holds files (%.*s, for one), so it stays as it is",
-                     c->ds.s, (int)strcspn(out.s, "\n"), out.s);
+        rc = err_set(e, ERR_EXISTS, "%s holds files (%.*s, for one), so it stays as it is", c->ds.s,
+                     (int)strcspn(out.s, "\n"), out.s);
     str_fini(&out);
     return rc;
 }

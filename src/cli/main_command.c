@@ -21,8 +21,9 @@ struct config *cli_load_config(const struct options *options, const char **ret_p
     const char *tried = NULL;
     const char *path = options->config != NULL ? options->config : config_default_path(&tried);
     if (path == NULL) {
-        fprintf(stderr, "backupd: there is no configuration; write one of these, or name another "
-                        "with -config:\n%s\n",
+        fprintf(stderr,
+                "backupd: there is no configuration; write one of these, or name another "
+                "with -config:\n%s\n",
                 tried);
         return NULL;
     }
@@ -79,8 +80,9 @@ int cli_help(void)
 
 static int not_here(const char *command)
 {
-    fprintf(stderr, "backupd: this version has no web side yet, and so no way to ask a running "
-                    "daemon: %s does nothing\n",
+    fprintf(stderr,
+            "backupd: this version has no web side yet, and so no way to ask a running "
+            "daemon: %s does nothing\n",
             command);
     return EXIT_FAILED;
 }

@@ -23,8 +23,7 @@ static int read_listing(const char *path, enum side side, const struct config *c
     if (file == NULL)
         return err_set_sys(e, errno, "cannot read %s", path);
     struct listing listing;
-    listing_init(&listing, LISTING_SNAPSHOTS, inv, side,
-                 (struct dsname){config->side[side].root});
+    listing_init(&listing, LISTING_SNAPSHOTS, inv, side, (struct dsname){config->side[side].root});
     char buf[65536];
     size_t n;
     int rc = 0;

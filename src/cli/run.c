@@ -16,8 +16,8 @@ struct screen {
     struct logsink *log; /* NULL: -once without -logfile */
     bool once;
     bool dryrun;
-    unsigned width;  /* of the terminal; 0: none */
-    unsigned drawn;  /* progress lines below the permanent ones */
+    unsigned width; /* of the terminal; 0: none */
+    unsigned drawn; /* progress lines below the permanent ones */
 };
 
 static void erase_progress(struct screen *screen)
@@ -37,8 +37,7 @@ static void draw_progress(struct screen *screen, const struct state *state, int6
             continue;
         for (size_t k = 0; k < ds->step_count; k++) {
             const struct step_state *step = &ds->steps[k];
-            bool is_transfer =
-                step->op == OP_INITIAL_TRANSFER || step->op == OP_RANGE_TRANSFER;
+            bool is_transfer = step->op == OP_INITIAL_TRANSFER || step->op == OP_RANGE_TRANSFER;
             if (step->status != STEP_RUNNING || !is_transfer)
                 continue;
             str_clear(&line);

@@ -81,6 +81,7 @@ static const struct rule ZFS_RULES[] = {
     {"local origin for clone", ERR_BASE_MISSING},
     {"key must be loaded", ERR_ENCRYPTION},
     {"IV set guid", ERR_ENCRYPTION},
+    {"incompatible embedded data", ERR_STREAM_BAD}, /* 2.3, of an old token: not encryption */
     {"encrypt", ERR_ENCRYPTION},
     {"is busy", ERR_BUSY},
     {"resource busy", ERR_BUSY},
@@ -94,6 +95,7 @@ static const struct rule ZFS_RULES[] = {
     {"bookmark exists", ERR_EXISTS},
     {"destination has snapshots", ERR_EXISTS},
     {"' exists", ERR_EXISTS},
+    {"on existing destination", ERR_EXISTS},
     {"ermission denied", ERR_PERMISSION},
     {"nsufficient privileges", ERR_PERMISSION},
     {"peration not permitted", ERR_PERMISSION},

@@ -1,13 +1,14 @@
 /*
  * Events as JSON, one object a line: between processes, in the event stream and in the history.
  *
- * Every object has "kind" and "time", and the fields of its kind under the names of the table in
- * event_json.c: {"kind":"step_planned","time":1764000000,"dataset":"/home","step":0,
- * "op":"SnapshotDeletion","side":"local","start":"daily-1","end":"daily-1"}.
+ * Every object has "kind", "time" and "cycle", and the fields of its kind under the names of the
+ * table in event_json.c: {"kind":"step_planned","time":1764000000,"cycle":7,"dataset":"/home",
+ * "step":0,"op":"SnapshotDeletion","side":"local","start":"daily-1","end":"daily-1"}.
  * - An unsigned number that JSON readers cannot hold as a signed 64-bit integer (above
  *   9223372036854775807) is a string of decimal digits; every other is a number.
  * - Enumerations are their names. `flag` is "dry_run", "remote_only" or "resumed"; `count` is
- *   "datasets" or "steps"; `holding` is "local" and "remote", each {"count":N,"newest":T}.
+ *   "datasets", "steps" or "snapshots"; `holding` is "local" and "remote", each
+ *   {"count":N,"newest":T}.
  * - A dataset is its name below the root: "" is the root, null (of a note alone) is none.
  * - "code" is "none" where it succeeded; "text" may then be null.
  * - A byte of `text` that is not UTF-8 is written as \xNN, and a text is cut at EVENT_TEXT_MAX.

@@ -9,9 +9,10 @@
 
 struct token {
     uint64_t to_guid;
-    uint64_t from_guid;             /* 0: a full stream */
-    uint64_t bytes;                 /* received so far */
-    bool raw;                       /* rawok: a raw stream */
+    uint64_t from_guid; /* 0: a full stream */
+    uint64_t bytes;     /* received so far */
+    bool raw; /* rawok: a raw stream of encrypted data. zfs does not set it for unencrypted data,
+                 so false does not mean that -w was not given */
     char to_name[NAME_LEN_MAX + 1]; /* "tank/data@daily-1", on the sending side */
 };
 

@@ -12,10 +12,10 @@
 #include "plan.h"
 
 enum event_kind {
-    EVENT_CYCLE_STARTED,    /* flag: dry run */
-    EVENT_CYCLE_FINISHED,   /* count: datasets, failed; code and text where it failed as a
+    EVENT_CYCLE_STARTED,  /* flag: dry run */
+    EVENT_CYCLE_FINISHED, /* count: datasets, failed; code and text where it failed as a
                                whole */
-    EVENT_DATASET_SEEN,     /* dataset, type, local and remote counts and newest, flag: remote only */
+    EVENT_DATASET_SEEN,   /* dataset, type, local and remote counts and newest, flag: remote only */
     EVENT_DATASET_PLANNED,  /* dataset, count: steps; replaces the steps known before */
     EVENT_STEP_PLANNED,     /* dataset, step, op, side, start, end */
     EVENT_DATASET_STARTED,  /* dataset: its worker runs */
@@ -32,8 +32,8 @@ enum event_level { LEVEL_DEBUG, LEVEL_INFO, LEVEL_WARNING, LEVEL_ERROR, LEVEL_CO
 
 /* What of a side an event tells. */
 struct event_side {
-    uint64_t count;  /* snapshots */
-    int64_t newest;  /* creation of the newest, seconds UTC; 0 where there is none */
+    uint64_t count; /* snapshots */
+    int64_t newest; /* creation of the newest, seconds UTC; 0 where there is none */
 };
 
 /*

@@ -113,8 +113,8 @@ void step_names(const struct step *step, const struct dataset *ds, const struct 
         break;
     }
     default:
-        *ret_start = step->from_bookmark ? remote->v[target->base_remote].name
-                                         : local->v[step->start].name;
+        *ret_start =
+            step->from_bookmark ? remote->v[target->base_remote].name : local->v[step->start].name;
         *ret_end = local->v[step->end].name;
         break;
     }

@@ -15,13 +15,7 @@
 #include "inventory.h"
 #include "target.h"
 
-enum op {
-    OP_INITIAL_TRANSFER,
-    OP_RANGE_TRANSFER,
-    OP_DELETION,
-    OP_RANGE_DELETION,
-    OP_COUNT
-};
+enum op { OP_INITIAL_TRANSFER, OP_RANGE_TRANSFER, OP_DELETION, OP_RANGE_DELETION, OP_COUNT };
 
 /* "InitialSnapshotTransfer", "SnapshotRangeTransfer", … as in the API. */
 const char *op_name(enum op op);

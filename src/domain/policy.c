@@ -48,9 +48,3 @@ void policy_copy(struct policy *dst, const struct policy *src)
     for (size_t i = 0; i < src->n; i++)
         policy_set(dst, src->v[i].type, src->v[i].count);
 }
-
-bool rules_manage(const struct rules *rules, const char *name)
-{
-    return policy_find(rules->policy[SIDE_LOCAL], name) != SIZE_MAX ||
-           policy_find(rules->policy[SIDE_REMOTE], name) != SIZE_MAX;
-}

@@ -31,15 +31,16 @@ size_t policy_find(const struct policy *policy, const char *name);
 /* Makes `dst` (initialised) a copy of `src`. */
 void policy_copy(struct policy *dst, const struct policy *src);
 
-/* Everything that decides what the sides of a dataset should hold. */
+/*
+ * Everything that decides what the sides of a dataset should hold. A type is managed if either
+ * policy names it, with any count. Where there is no remote, the remote's policy names nothing:
+ * what waits to be sent stays.
+ */
 struct rules {
     const struct policy *policy[SIDE_COUNT];
     bool destroy_unmanaged[SIDE_COUNT]; /* unmanaged = "destroy" */
     bool keep_baseline; /* false: the oldest and the earliest shared are not critical */
     bool has_remote;    /* false: retention only */
 };
-
-/* Whether either policy names the type of the snapshot `name`, with any count. */
-bool rules_manage(const struct rules *rules, const char *name);
 
 #endif

@@ -118,7 +118,7 @@ static void apply_cycle_finished(struct state *state, const struct event *event)
     if (event->code != ERR_NONE)
         return;
     forget_unseen(state);
-    if (event->failed == 0)
+    if (event->failed == 0 && !state->dryrun)
         state->last_success = event->time;
 }
 
@@ -156,13 +156,14 @@ static void fail_running_steps(struct dataset_state *ds, int64_t time)
     }
 }
 
-static void apply_finished(struct dataset_state *ds, const struct event *event)
+static void apply_finished(struct dataset_state *ds, const struct event *event, bool dryrun)
 {
     ds->finished = event->time;
     ds->code = event->code;
     if (event->code == ERR_NONE) {
         ds->status = STATUS_OK;
-        ds->last_success = event->time;
+        if (!dryrun)
+            ds->last_success = event->time;
         ds->failures = 0;
         set_text(&ds->text, NULL);
     } else {
@@ -214,7 +215,7 @@ static void apply_step(struct dataset_state *ds, const struct event *event)
     }
 }
 
-static void apply_to_dataset(struct dataset_state *ds, const struct event *event)
+static void apply_to_dataset(struct dataset_state *ds, const struct event *event, bool dryrun)
 {
     switch (event->kind) {
     case EVENT_DATASET_PLANNED:
@@ -226,7 +227,7 @@ static void apply_to_dataset(struct dataset_state *ds, const struct event *event
         ds->sent = ds->destroyed = ds->sent_bytes = 0;
         break;
     case EVENT_DATASET_FINISHED:
-        apply_finished(ds, event);
+        apply_finished(ds, event, dryrun);
         break;
     default:
         apply_step(ds, event);
@@ -260,5 +261,5 @@ void state_apply(struct state *state, const struct event *event)
     }
     struct dataset_state *ds = state_find(state, event->dataset);
     if (ds != NULL)
-        apply_to_dataset(ds, event);
+        apply_to_dataset(ds, event, state->dryrun);
 }

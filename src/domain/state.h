@@ -8,10 +8,10 @@
 #include "event.h"
 
 enum dataset_status {
-    STATUS_UNKNOWN,     /* seen, not planned yet */
-    STATUS_WAITING,     /* has steps, its worker has not started */
+    STATUS_UNKNOWN, /* seen, not planned yet */
+    STATUS_WAITING, /* has steps, its worker has not started */
     STATUS_RUNNING,
-    STATUS_OK,          /* arrived at its target */
+    STATUS_OK, /* arrived at its target */
     STATUS_FAILED,
     STATUS_REMOTE_ONLY, /* its source is gone: left as it is */
     STATUS_COUNT
@@ -54,13 +54,13 @@ struct dataset_state {
 struct state {
     struct dataset_state **v; /* by name */
     size_t n, cap;
-    uint64_t cycle;       /* number of the running or newest cycle; 0: none yet */
+    uint64_t cycle; /* number of the running or newest cycle; 0: none yet */
     bool cycle_running;
     bool dryrun;
     int64_t cycle_started, cycle_finished;
     uint64_t cycle_failed; /* datasets that failed in the newest finished cycle */
     enum err_code cycle_code;
-    char *cycle_text; /* why the newest cycle failed as a whole, or NULL; owned */
+    char *cycle_text;     /* why the newest cycle failed as a whole, or NULL; owned */
     int64_t last_success; /* end of the newest cycle in which every dataset succeeded */
 };
 

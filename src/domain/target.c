@@ -33,11 +33,11 @@ struct work {
     const struct dataset *ds;
     const struct rules *rules;
     struct target *target;
-    struct items all;    /* newest first, as policies count */
-    size_t *partner;     /* of each remote snapshot: its place among the local ones, or NONE */
-    bool *taken;         /* of each of `all`: the policy that was counted last keeps it */
-    bool *gone;          /* of each of `all`: not to be counted */
-    bool *wanted;        /* of each local snapshot: the remote's policy keeps it */
+    struct items all; /* newest first, as policies count */
+    size_t *partner;  /* of each remote snapshot: its place among the local ones, or NONE */
+    bool *taken;      /* of each of `all`: the policy that was counted last keeps it */
+    bool *gone;       /* of each of `all`: not to be counted */
+    bool *wanted;     /* of each local snapshot: the remote's policy keeps it */
 };
 
 static const struct snapset *snapshots(const struct work *work, enum side side)
@@ -93,7 +93,8 @@ static struct kind kind_of(const struct work *work, const char *name)
 {
     struct kind kind;
     for (int side = 0; side < SIDE_COUNT; side++) {
-        size_t at = policy_find(work->rules->policy[side], name);
+        bool speaks = side == SIDE_LOCAL || work->rules->has_remote;
+        size_t at = speaks ? policy_find(work->rules->policy[side], name) : SIZE_MAX;
         kind.entry[side] = at == SIZE_MAX ? UNNAMED : (uint32_t)at;
     }
     return kind;
@@ -467,8 +468,7 @@ static void check_names(struct work *work)
         err_set(&target->error, ERR_NAME_TAKEN,
                 "%s is a different snapshot on each side (guid %llu here, %llu on the remote), so "
                 "it cannot be sent; nothing was changed; zfs rename one of the two",
-                ours->name, (unsigned long long)ours->guid,
-                (unsigned long long)remote->v[j].guid);
+                ours->name, (unsigned long long)ours->guid, (unsigned long long)remote->v[j].guid);
         break;
     }
     u64map_fini(&by_name);

@@ -26,7 +26,7 @@ enum keep {
     KEEP_UNMANAGED = 16,
     KEEP_HELD = 32,
     KEEP_CLONED = 64,
-    KEEP_TO_SEND = 128, /* local only: the remote wants it and does not have it yet */
+    KEEP_TO_SEND = 128,     /* local only: the remote wants it and does not have it yet */
     KEEP_SOURCE_GONE = 256, /* I9: only the remote has the dataset */
     KEEP_STRAY = 512, /* the remote's newest: unknown here, and older ones of ours wait behind it */
 };
@@ -36,8 +36,8 @@ enum keep {
 
 struct target {
     uint16_t *keep[SIDE_COUNT]; /* enum keep, parallel to the side's snapshots */
-    size_t *counterpart;             /* of each local snapshot: its place on the remote, or NONE */
-    size_t *send; /* places of the local snapshots to transfer, oldest first */
+    size_t *counterpart;        /* of each local snapshot: its place on the remote, or NONE */
+    size_t *send;               /* places of the local snapshots to transfer, oldest first */
     size_t send_count;
 
     /* What the first transfer starts from; both NONE for an initial one. */

@@ -39,8 +39,8 @@ static int broken(struct err *e, const char *invariant, const char *what, const 
 static bool is_base(const struct trial *trial, size_t j)
 {
     return trial->alive[SIDE_REMOTE][j] &&
-           (trial->bookmarked[j] || (trial->partner[j] != TARGET_NONE &&
-                                     trial->alive[SIDE_LOCAL][trial->partner[j]]));
+           (trial->bookmarked[j] ||
+            (trial->partner[j] != TARGET_NONE && trial->alive[SIDE_LOCAL][trial->partner[j]]));
 }
 
 /* Works out afresh, by guid, who is shared: the target is not believed. */
@@ -183,8 +183,7 @@ static int check_i8_was_listed(const struct trial *trial, struct err *e)
 }
 
 /* I9: a dataset whose source is gone has no steps. */
-static int check_i9_source_exists(const struct trial *trial, const struct plan *plan,
-                                  struct err *e)
+static int check_i9_source_exists(const struct trial *trial, const struct plan *plan, struct err *e)
 {
     if (plan->n > 0 && !trial->ds->side[SIDE_LOCAL].exists)
         return broken(e, "I9", "changes a dataset that only the remote has", "");

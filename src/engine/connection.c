@@ -55,8 +55,7 @@ static void handle_exit(void *arg, const struct proc_result *result)
         return;
     }
     if (result->status == 0)
-        err_set(&e, ERR_SSH_LOST, "the connection to %s was closed",
-                site_host(connection->site));
+        err_set(&e, ERR_SSH_LOST, "the connection to %s was closed", site_host(connection->site));
     else
         job_sort_failure(connection->site, result, 0, &e);
     answer(connection, &e);
@@ -75,8 +74,8 @@ static void look(void *arg)
     if (clock_monotonic_ms() - connection->started > GIVE_UP_MS) {
         proc_cancel(connection->master);
         struct err e = ERR_INIT;
-        err_set(&e, ERR_SSH_UNREACHABLE, "no connection to %s in %d s",
-                site_host(connection->site), GIVE_UP_MS / 1000);
+        err_set(&e, ERR_SSH_UNREACHABLE, "no connection to %s in %d s", site_host(connection->site),
+                GIVE_UP_MS / 1000);
         answer(connection, &e);
         return;
     }

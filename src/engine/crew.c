@@ -297,8 +297,7 @@ static void start_member(struct member *member)
     }
     member->status = MEMBER_RUNNING;
     crew->running++;
-    member->watch =
-        loop_add_fd(crew->spec.loop, member->fd, POLLIN, handle_readable, member);
+    member->watch = loop_add_fd(crew->spec.loop, member->fd, POLLIN, handle_readable, member);
     restart_silence(member);
     loop_watch_child(crew->spec.loop, member->pid, handle_child, member);
 }

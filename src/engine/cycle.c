@@ -90,8 +90,8 @@ static void handle_pool(void *arg, const struct err *e)
     if (e != NULL && e->code != ERR_DATASET_MISSING && e->code != ERR_POOL_MISSING)
         error = *e;
     else if (e != NULL)
-        err_set(&error, ERR_POOL_MISSING, "the pool %.*s is not imported",
-                (int)strcspn(root, "/"), root);
+        err_set(&error, ERR_POOL_MISSING, "the pool %.*s is not imported", (int)strcspn(root, "/"),
+                root);
     else if (discovery->side == SIDE_LOCAL)
         err_set(&error, ERR_DATASET_MISSING, "there is no dataset %s: see root under [local]",
                 root);

@@ -41,8 +41,8 @@ static int feed_properties(void *arg, const char *data, size_t len, struct err *
     return lines_feed(&reader->lines, data, len, read_property, reader->destination, e);
 }
 
-int destination_look(struct loop *loop, const struct site *site, struct dsname ds,
-                     int64_t stall_ms, struct destination *ret, struct err *e)
+int destination_look(struct loop *loop, const struct site *site, struct dsname ds, int64_t stall_ms,
+                     struct destination *ret, struct err *e)
 {
     struct destination found = {.exists = true};
     struct property_reader reader = {.destination = &found};

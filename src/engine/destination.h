@@ -15,8 +15,8 @@ struct destination {
 };
 
 /* Looks at `ds`. A dataset that is not there is no error. */
-int destination_look(struct loop *loop, const struct site *site, struct dsname ds,
-                     int64_t stall_ms, struct destination *ret, struct err *e);
+int destination_look(struct loop *loop, const struct site *site, struct dsname ds, int64_t stall_ms,
+                     struct destination *ret, struct err *e);
 
 /* Makes placeholders for the missing ancestors of `ds`, from the top. */
 int destination_make_parents(struct loop *loop, const struct site *site, struct dsname ds,

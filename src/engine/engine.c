@@ -31,10 +31,10 @@ struct engine {
     int lock;
     struct state state;
     struct retries retries;
-    uint64_t cycles_failed; /* as a whole, in a row */
-    struct cycle *cycle;    /* NULL: none runs */
-    int64_t cycle_started;  /* monotonic ms */
-    struct loop_timer *due; /* the next cycle */
+    uint64_t cycles_failed;   /* as a whole, in a row */
+    struct cycle *cycle;      /* NULL: none runs */
+    int64_t cycle_started;    /* monotonic ms */
+    struct loop_timer *due;   /* the next cycle */
     struct loop_timer *after; /* what follows a cycle's end */
     struct loop_timer *stop_timer;
     struct proc *notifier;

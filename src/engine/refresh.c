@@ -8,8 +8,7 @@
 #include "mem.h"
 #include "validate.h"
 
-int refresh_check_pool(struct loop *loop, const struct site *site, int64_t stall_ms,
-                       struct err *e)
+int refresh_check_pool(struct loop *loop, const struct site *site, int64_t stall_ms, struct err *e)
 {
     struct dsbuf buf;
     size_t len = strcspn(site->root.s, "/");

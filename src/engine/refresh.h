@@ -33,7 +33,6 @@ void refresh_fini(struct refresh *refresh);
  * the dataset really is not; -1 and `e` (ERR_POOL_MISSING, or why nobody can tell) otherwise. An
  * exported pool must never look like an empty one.
  */
-int refresh_check_pool(struct loop *loop, const struct site *site, int64_t stall_ms,
-                       struct err *e);
+int refresh_check_pool(struct loop *loop, const struct site *site, int64_t stall_ms, struct err *e);
 
 #endif

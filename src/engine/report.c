@@ -35,16 +35,14 @@ void report_started(const struct report *report)
     send_event(report, &event);
 }
 
-void report_plan(const struct report *report, const struct dataset *ds,
-                 const struct target *target, const struct plan *plan)
+void report_plan(const struct report *report, const struct dataset *ds, const struct target *target,
+                 const struct plan *plan)
 {
     struct event event = {.kind = EVENT_DATASET_PLANNED, .count = plan->n};
     send_event(report, &event);
     for (size_t i = 0; i < plan->n; i++) {
-        struct event step = {.kind = EVENT_STEP_PLANNED,
-                             .step = i,
-                             .op = plan->v[i].op,
-                             .side = plan->v[i].side};
+        struct event step = {
+            .kind = EVENT_STEP_PLANNED, .step = i, .op = plan->v[i].op, .side = plan->v[i].side};
         step_names(&plan->v[i], ds, target, &step.start, &step.end);
         send_event(report, &step);
     }

@@ -13,11 +13,10 @@ struct report {
 
 /* Every function stamps the time, and ends the process where the engine is gone. */
 void report_started(const struct report *report);
-void report_plan(const struct report *report, const struct dataset *ds,
-                 const struct target *target, const struct plan *plan);
+void report_plan(const struct report *report, const struct dataset *ds, const struct target *target,
+                 const struct plan *plan);
 void report_step_started(const struct report *report, size_t step, bool resumed);
-void report_step_progress(const struct report *report, size_t step, uint64_t bytes,
-                          uint64_t total);
+void report_step_progress(const struct report *report, size_t step, uint64_t bytes, uint64_t total);
 
 /* `e` is NULL where it succeeded. `count`: snapshots sent or destroyed. */
 void report_step_finished(const struct report *report, size_t step, uint64_t bytes, uint64_t count,

@@ -237,12 +237,28 @@ static int finish_transfer(struct steps *steps, const struct attempt *attempt, b
     return rc;
 }
 
+/* Over a placeholder a resumption needs the -F of the first attempt, too: 2.3 says so at once, 2.1
+ * after the whole stream. */
+static int prepare_resumption(struct steps *steps, unsigned *ret_flags, struct err *e)
+{
+    struct destination found;
+    *ret_flags = creation_flags(steps);
+    if (destination_look(steps->loop, site(steps, SIDE_REMOTE), steps->full[SIDE_REMOTE],
+                         stall_ms(steps), &found, e) != 0)
+        return -1;
+    if (found.placeholder)
+        *ret_flags |= RECEIVE_OVERWRITES;
+    return 0;
+}
+
 int steps_resume(struct steps *steps, size_t at, const char *token, bool full, struct err *e)
 {
     struct attempt attempt = {.at = at, .token = token};
     report_step_started(&steps->report, at, true);
-    if (full)
-        attempt.receive_flags = creation_flags(steps);
+    if (full && prepare_resumption(steps, &attempt.receive_flags, e) != 0) {
+        report_step_finished(&steps->report, at, 0, 0, e);
+        return -1;
+    }
     return finish_transfer(steps, &attempt, full, e);
 }
 

@@ -45,8 +45,8 @@ bool command_list_details(struct argv *argv, struct dsname ds, const struct snap
         if (count > 0 && bytes > COMMAND_LIST_MAX)
             break;
         if (count == 0)
-            argv_add_all(argv, "zfs", "list", "-Hp", "-t", "snapshot", "-o",
-                         LISTING_DETAIL_COLUMNS, NULL);
+            argv_add_all(argv, "zfs", "list", "-Hp", "-t", "snapshot", "-o", LISTING_DETAIL_COLUMNS,
+                         NULL);
         add_snapshot(argv, ds, '@', (struct snapname){set->v[i].name});
         count++;
     }

@@ -86,7 +86,7 @@ struct job *job_start(struct loop *loop, const struct job_spec *spec, struct err
     struct proc_spec proc = {.argv = (const char *const *)argv.v,
                              .in_fd = PROC_FD_NULL,
                              .out_fd = PROC_FD_NULL,
-                             .on_out = spec->capture != NULL ? capture_output
+                             .on_out = spec->capture != NULL  ? capture_output
                                        : spec->on_out != NULL ? hand_on_output
                                                               : NULL,
                              .on_err = spec->capture != NULL ? capture_output : NULL,
@@ -187,8 +187,8 @@ static void finish_listing(void *arg, const struct err *e)
 
 struct listing_job *listing_job_start(struct loop *loop, const struct site *site,
                                       struct argv *command, enum listing_kind kind,
-                                      struct inventory *inv, int64_t stall_ms,
-                                      job_done_fn *on_done, void *arg, struct err *e)
+                                      struct inventory *inv, int64_t stall_ms, job_done_fn *on_done,
+                                      void *arg, struct err *e)
 {
     struct listing_job *job = mem_zalloc(1, sizeof(*job));
     listing_init(&job->listing, kind, inv, site->side, site->root);

@@ -19,9 +19,9 @@ typedef int job_out_fn(void *arg, const char *data, size_t len, struct err *e);
 
 struct job_spec {
     const struct site *site;
-    struct argv *command;  /* consumed, also where job_start fails */
-    job_out_fn *on_out;    /* NULL: stdout goes to /dev/null */
-    struct str *capture;   /* not NULL: gets stdout and stderr, instead of on_out */
+    struct argv *command; /* consumed, also where job_start fails */
+    job_out_fn *on_out;   /* NULL: stdout goes to /dev/null */
+    struct str *capture;  /* not NULL: gets stdout and stderr, instead of on_out */
     job_done_fn *on_done;
     void *arg;
     int64_t stall_ms; /* the longest silence */
@@ -50,8 +50,8 @@ int job_run_plain(struct loop *loop, const struct site *site, struct argv *comma
 struct listing_job;
 struct listing_job *listing_job_start(struct loop *loop, const struct site *site,
                                       struct argv *command, enum listing_kind kind,
-                                      struct inventory *inv, int64_t stall_ms,
-                                      job_done_fn *on_done, void *arg, struct err *e);
+                                      struct inventory *inv, int64_t stall_ms, job_done_fn *on_done,
+                                      void *arg, struct err *e);
 void listing_job_cancel(struct listing_job *job);
 
 /* A listing, waiting for the end. */

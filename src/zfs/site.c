@@ -11,8 +11,9 @@ int shell_quote(struct str *out, const char *word, struct err *e)
 {
     for (const char *p = word; *p != '\0'; p++)
         if ((unsigned char)*p < 0x20 || *p == 0x7f)
-            return err_set(e, ERR_NAME, "a word for the other machine's shell holds the control "
-                                        "character \\x%02x",
+            return err_set(e, ERR_NAME,
+                           "a word for the other machine's shell holds the control "
+                           "character \\x%02x",
                            (unsigned)(unsigned char)*p);
     str_add_char(out, '\'');
     for (const char *p = word; *p != '\0'; p++) {

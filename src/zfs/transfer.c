@@ -156,9 +156,9 @@ static int blame(struct run *run, struct err *e)
     bool receiver_failed = received->code != ERR_NONE;
     if (!sender_failed && !receiver_failed)
         return 0;
-    bool sender_first = sender_failed && !run->sender.signalled &&
-                        (!receiver_failed || received->code == ERR_STREAM_CUT ||
-                         received->code == ERR_STREAM_BAD);
+    bool sender_first =
+        sender_failed && !run->sender.signalled &&
+        (!receiver_failed || received->code == ERR_STREAM_CUT || received->code == ERR_STREAM_BAD);
     bool at_sender = sender_first || !receiver_failed;
     *e = at_sender ? *sent : *received;
     return err_wrap(e, at_sender ? "send" : "receive");

@@ -353,10 +353,13 @@ zfs_module() {
     err device-missing "zfs list"
     mv /dev/zfs.away /dev/zfs
     modprobe -r zfs
-    mv /lib/modules/"$(uname -r)"/updates/dkms /lib/modules/"$(uname -r)"/updates/away
+    # Out of the tree of modules, where it would be found and loaded.
+    local modules
+    modules=/lib/modules/$(uname -r)/updates/dkms
+    mv "$modules" /var/tmp/modules
     depmod
     err module-missing "zfs list"
-    mv /lib/modules/"$(uname -r)"/updates/away /lib/modules/"$(uname -r)"/updates/dkms
+    mv /var/tmp/modules "$modules"
     depmod
     modprobe zfs
 }

@@ -302,7 +302,7 @@ run_one() {
         exec >>"$SCENARIO_LOGS/$1.log" 2>&1 9>&1 </dev/null
         # Not standard error, which a test may well want to read.
         BASH_XTRACEFD=9
-        PS4='+ ${BASH_SOURCE[0]##*/}:$LINENO: '
+        PS4='+ ${SECONDS}s ${BASH_SOURCE[0]##*/}:$LINENO: '
         set -eEux
         trap 'note_error $? $LINENO "$BASH_COMMAND"' ERR
         "$1"

@@ -39,29 +39,43 @@ static const struct event EVENTS[EVENT_KIND_COUNT] = {
      .code = ERR_SSH_REFUSED,
      .text = "nas: \"no\""},
     {.kind = EVENT_DATASET_SEEN,
+     .cycle = 7,
      .time = -1,
      .dataset = "",
      .type = DATASET_VOLUME,
      .holding = {{.count = 3, .newest = 1763999999}, {.count = 0, .newest = 0}},
      .flag = false},
-    {.kind = EVENT_DATASET_PLANNED, .dataset = "/home/a b", .count = 2},
+    {.kind = EVENT_DATASET_PLANNED, .cycle = 7, .dataset = "/home/a b", .count = 2},
     {.kind = EVENT_STEP_PLANNED,
+     .cycle = 7,
      .dataset = "/home",
      .step = 1,
      .op = OP_RANGE_DELETION,
      .side = SIDE_REMOTE,
      .start = "daily-1",
      .end = "daily 2"},
-    {.kind = EVENT_DATASET_STARTED, .dataset = "/home"},
-    {.kind = EVENT_STEP_STARTED, .dataset = "/home", .step = 0, .flag = true},
+    {.kind = EVENT_DATASET_STARTED, .cycle = 7, .dataset = "/home"},
+    {.kind = EVENT_STEP_STARTED, .cycle = 7, .dataset = "/home", .step = 0, .flag = true},
     {.kind = EVENT_STEP_PROGRESS,
+     .cycle = 7,
      .dataset = "/home",
      .step = 2,
      .bytes = INT64_MAX,
      .bytes_total = UINT64_MAX},
-    {.kind = EVENT_STEP_FINISHED, .dataset = "/home", .step = 2, .bytes = 5, .code = ERR_NONE},
-    {.kind = EVENT_DATASET_FINISHED, .dataset = "/home", .code = ERR_HELD, .text = "held"},
+    {.kind = EVENT_STEP_FINISHED,
+     .cycle = 7,
+     .dataset = "/home",
+     .step = 2,
+     .bytes = 5,
+     .count = 3,
+     .code = ERR_NONE},
+    {.kind = EVENT_DATASET_FINISHED,
+     .cycle = 7,
+     .dataset = "/home",
+     .code = ERR_HELD,
+     .text = "held"},
     {.kind = EVENT_NOTE,
+     .cycle = 7,
      .level = LEVEL_WARNING,
      .text = "caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x8c\x8d"},
 };
@@ -70,7 +84,7 @@ static const char *const LINES[EVENT_KIND_COUNT] = {
     "{\"kind\":\"cycle_started\",\"time\":1764000000,\"cycle\":7,\"dry_run\":true}\n",
     "{\"kind\":\"cycle_finished\",\"time\":1764000001,\"cycle\":7,\"datasets\":12,\"failed\":1,"
     "\"code\":\"ssh-refused\",\"text\":\"nas: \\\"no\\\"\"}\n",
-    "{\"kind\":\"dataset_seen\",\"time\":-1,\"dataset\":\"\",\"type\":\"volume\","
+    "{\"kind\":\"dataset_seen\",\"time\":-1,\"cycle\":7,\"dataset\":\"\",\"type\":\"volume\","
     "\"local\":{\"count\":3,\"newest\":1763999999},\"remote\":{\"count\":0,\"newest\":0},"
     "\"remote_only\":false}\n",
     "{\"kind\":\"dataset_planned\",\"time\":0,\"cycle\":7,\"dataset\":\"/home/a b\",\"steps\":2}\n",
@@ -78,11 +92,13 @@ static const char *const LINES[EVENT_KIND_COUNT] = {
     "\"op\":\"SnapshotRangeDeletion\",\"side\":\"remote\",\"start\":\"daily-1\","
     "\"end\":\"daily 2\"}\n",
     "{\"kind\":\"dataset_started\",\"time\":0,\"cycle\":7,\"dataset\":\"/home\"}\n",
-    "{\"kind\":\"step_started\",\"time\":0,\"cycle\":7,\"dataset\":\"/home\",\"step\":0,\"resumed\":true}\n",
+    "{\"kind\":\"step_started\",\"time\":0,\"cycle\":7,\"dataset\":\"/"
+    "home\",\"step\":0,\"resumed\":true}\n",
     "{\"kind\":\"step_progress\",\"time\":0,\"cycle\":7,\"dataset\":\"/home\",\"step\":2,"
     "\"bytes\":9223372036854775807,\"bytes_total\":\"18446744073709551615\"}\n",
-    "{\"kind\":\"step_finished\",\"time\":0,\"cycle\":7,\"dataset\":\"/home\",\"step\":2,\"bytes\":5,"
-    "\"code\":\"none\",\"text\":null}\n",
+    "{\"kind\":\"step_finished\",\"time\":0,\"cycle\":7,\"dataset\":\"/"
+    "home\",\"step\":2,\"bytes\":5,"
+    "\"snapshots\":3,\"code\":\"none\",\"text\":null}\n",
     "{\"kind\":\"dataset_finished\",\"time\":0,\"cycle\":7,\"dataset\":\"/home\",\"code\":\"held\","
     "\"text\":\"held\"}\n",
     "{\"kind\":\"note\",\"time\":0,\"cycle\":7,\"dataset\":null,\"level\":\"warning\","
@@ -192,7 +208,7 @@ static void every_field_must_be_there(void **state)
     refuse("{}", 2, "no known kind");
     refuse("[]", 2, "no known kind");
     refuse("{\"kind\":\"nope\",\"time\":1}", 24, "no known kind");
-    refuse("{\"kind\":\"dataset_started\",\"dataset\":\"\"}", 39, "without its time");
+    refuse("{\"kind\":\"dataset_started\",\"dataset\":\"\"}", 39, "without \"time\"");
 }
 
 static void every_field_must_have_its_type_and_range(void **state)
@@ -225,7 +241,7 @@ static void every_field_must_have_its_type_and_range(void **state)
     refuse_with(LINES[EVENT_NOTE], "\"warning\"", "\"loud\"", "\"level\"");
     refuse_with(LINES[EVENT_NOTE], "\"caf", "1,\"x\":\"", "\"text\"");
     refuse_with(LINES[EVENT_NOTE], "\"caf", "null,\"x\":\"", "\"text\"");
-    refuse_with(LINES[EVENT_NOTE], "\"time\":0", "\"time\":0,\"cycle\":7,\"time\":0", "no JSON");
+    refuse_with(LINES[EVENT_NOTE], "\"time\":0", "\"time\":0,\"time\":0", "no JSON");
     refuse_with(LINES[EVENT_NOTE], "caf", "a\\u0000", "no JSON");
 }
 
@@ -272,7 +288,8 @@ static void bytes_that_are_no_utf8_are_written_out(void **state)
     };
     for (size_t i = 0; i < sizeof(CASES) / sizeof(CASES[0]); i++) {
         char line[256];
-        struct event event = {.kind = EVENT_NOTE, .level = LEVEL_INFO, .text = CASES[i].text};
+        struct event event = {
+            .kind = EVENT_NOTE, .cycle = 7, .level = LEVEL_INFO, .text = CASES[i].text};
         snprintf(line, sizeof(line),
                  "{\"kind\":\"note\",\"time\":0,\"cycle\":7,\"dataset\":null,\"level\":\"info\","
                  "\"text\":\"%s\"}\n",

@@ -2,6 +2,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -122,6 +123,55 @@ static void only_what_looks_like_a_token_is_plausible(void **state)
     assert_false(token_is_plausible("-t-c740b4779-b8-789c"));
 }
 
+/* The texts of the real program, kept in tests/unit/data: what each token stands for. */
+static void check_version(const char *version)
+{
+    static const struct {
+        const char *name;
+        const char *to_name;
+        bool increment;
+        bool raw; /* zfs says rawok of encrypted data alone, whatever -w was */
+    } OUTPUTS[] = {
+        {"token-initial", "tank/data/big@one", false, false},
+        {"token-initial-parsable", "tank/data/big@one", false, false},
+        {"token-increment", "tank/data/big@two", true, false},
+        {"token-bookmark-parsable", "tank/data/big@two", true, false},
+        {"token-encrypted", "tank/data/secret@one", false, true},
+        {"token-volume-parsable", "tank/data/volume@one", false, false},
+    };
+    for (size_t i = 0; i < sizeof(OUTPUTS) / sizeof(OUTPUTS[0]); i++) {
+        char path[4096];
+        char text[16384];
+        struct token token;
+        struct err e = ERR_INIT;
+        snprintf(path, sizeof(path), TEST_DATA "/outputs/%s/%s", version, OUTPUTS[i].name);
+        FILE *f = fopen(path, "r");
+        if (f == NULL)
+            skip(); /* not gathered yet: tests/guest/gather-errors.sh */
+        size_t len = fread(text, 1, sizeof(text) - 1, f);
+        fclose(f);
+        text[len] = '\0';
+        if (token_parse(text, &token, &e) != 0)
+            fail_msg("%s: %s", path, e.msg);
+        assert_string_equal(token.to_name, OUTPUTS[i].to_name);
+        assert_int_equal(token.from_guid != 0, OUTPUTS[i].increment);
+        assert_int_equal(token.raw, OUTPUTS[i].raw);
+        assert_true(token.to_guid != 0 && token.bytes != 0);
+    }
+}
+
+static void the_tokens_of_zfs_2_1_are_read(void **state)
+{
+    (void)state;
+    check_version("2.1");
+}
+
+static void the_tokens_of_zfs_2_3_are_read(void **state)
+{
+    (void)state;
+    check_version("2.3");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -130,6 +180,8 @@ int main(void)
         cmocka_unit_test(what_is_missing_or_odd_is_named),
         cmocka_unit_test(a_name_longer_than_zfs_allows_is_refused),
         cmocka_unit_test(an_output_cut_anywhere_is_no_trap),
+        cmocka_unit_test(the_tokens_of_zfs_2_1_are_read),
+        cmocka_unit_test(the_tokens_of_zfs_2_3_are_read),
         cmocka_unit_test(only_what_looks_like_a_token_is_plausible),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -184,11 +184,6 @@ static void a_policy_knows_a_type_and_not_its_prefix(void **state)
     policy_copy(&copy, &policy);
     policy_fini(&policy);
     assert_int_equal(copy.v[0].count, 3);
-    struct policy none;
-    policy_init(&none);
-    struct rules rules = {.policy = {&none, &copy}};
-    assert_true(rules_manage(&rules, "daily-1"));
-    assert_false(rules_manage(&rules, "manual"));
     policy_fini(&copy);
 }
 

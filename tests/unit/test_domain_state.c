@@ -245,13 +245,27 @@ static void i10_a_cycle_succeeds_when_every_dataset_does(void **state)
     feed(&s, (struct event){.kind = EVENT_CYCLE_FINISHED, .cycle = 1, .time = 20, .failed = 1});
     assert_int_equal(s.last_success, 0);
     assert_int_equal(s.cycle_failed, 1);
-    feed(&s, (struct event){.kind = EVENT_CYCLE_STARTED, .cycle = 2, .time = 30, .flag = true});
-    assert_true(s.dryrun);
+    start_cycle(&s, 2, 30);
     feed(&s, (struct event){.kind = EVENT_CYCLE_FINISHED, .cycle = 2, .time = 40});
     assert_int_equal(s.last_success, 40);
     assert_int_equal(s.cycle, 2);
     assert_int_equal(s.cycle_started, 30);
     assert_int_equal(s.cycle_finished, 40);
+    state_fini(&s);
+}
+
+static void a_dry_run_is_no_success(void **state)
+{
+    (void)state;
+    struct state s;
+    state_init(&s);
+    feed(&s, (struct event){.kind = EVENT_CYCLE_STARTED, .cycle = 1, .flag = true});
+    assert_true(s.dryrun);
+    see(&s, "/a", 1);
+    finish(&s, "/a", 10, ERR_NONE);
+    feed(&s, (struct event){.kind = EVENT_CYCLE_FINISHED, .cycle = 1, .time = 20, .count = 1});
+    assert_int_equal(s.last_success, 0);
+    assert_int_equal(state_find(&s, "/a")->last_success, 0);
     state_fini(&s);
 }
 
@@ -305,6 +319,7 @@ int main(void)
         cmocka_unit_test(datasets_that_a_whole_cycle_did_not_see_are_forgotten),
         cmocka_unit_test(a_cycle_that_failed_as_a_whole_forgets_nothing),
         cmocka_unit_test(i10_a_cycle_succeeds_when_every_dataset_does),
+        cmocka_unit_test(a_dry_run_is_no_success),
         cmocka_unit_test(an_event_that_does_not_fit_changes_nothing),
         cmocka_unit_test(everything_has_a_name_that_can_be_read_back),
     };

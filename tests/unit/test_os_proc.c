@@ -613,12 +613,15 @@ static void a_cancelled_child_is_ended_and_says_so(void **state)
 static void a_callback_that_refuses_ends_the_child_and_is_not_called_again(void **state)
 {
     (void)state;
-    const char *const argv[] = {"sh", "-c", "while :; do echo hi; sleep 0.01; done", NULL};
+    const char *const argv[] = {
+        "sh", "-c", "trap 'echo bye; exit 5' TERM; echo hi; while :; do sleep 0.01; done", NULL};
     struct run run;
     prepare(&run, argv);
     run.refuse_out = true;
     run_child(&run);
     assert_true(run.result.cancelled);
+    assert_string_equal("hi\n", run.out.s);
+    assert_int_equal(5, run.result.status); /* it has said bye */
     assert_int_equal(1, run.out_calls);
     clean(&run);
 }

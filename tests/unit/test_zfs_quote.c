@@ -12,8 +12,8 @@
 #include "site.h"
 
 static const char *const WORDS[] = {
-    "plain", "a b", "it's", "$HOME `id` $(id)", "a;b|c&d>e<f", "back\\slash", "*?[x]~{a,b}",
-    "wow!!", "--dash", "#hash", "\"double\"", "% ^",
+    "plain", "a b",    "it's",  "$HOME `id` $(id)", "a;b|c&d>e<f", "back\\slash", "*?[x]~{a,b}",
+    "wow!!", "--dash", "#hash", "\"double\"",       "% ^",
 };
 
 /* What a shell makes of a quoted word. */

@@ -166,7 +166,7 @@ test_a_parent_without_snapshots_becomes_a_placeholder() {
     done
     # Children inherit the mark, and only a mark of its own makes a placeholder.
     for name in /top/sub /top/sub/below; do
-        assert_equal no "$(zfs get -Hp -s local -o value backupd:placeholder "$DST$name" | sed 's/^$/no/' | grep . || echo no)"
+        assert_equal '' "$(zfs get -Hp -s local -o value backupd:placeholder "$DST$name")" "a mark of its own"
         assert_property "$DST$name" canmount noauto local
     done
     once
