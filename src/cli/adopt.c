@@ -58,7 +58,7 @@ static int refuse_files(const struct candidate *c, const struct destination *fou
     struct argv argv;
     struct str out;
     argv_init(&argv);
-    argv_add_all(&argv, "ls", "-A", "--", found->mountpoint, NULL);
+    argv_add_all(&argv, "ls", "-A", "--", found->mountpoint);
     str_init(&out);
     int rc = run_captured(c, &argv, &out, e);
     if (rc == 0 && out.len > 0)

@@ -31,7 +31,7 @@ static int parse_hex(const char *s, size_t len, uint64_t *ret)
     if (len == 0 || len > 16)
         return -1;
     for (size_t i = 0; i < len; i++) {
-        const char *digit = memchr(HEX, s[i], 16);
+        const char *digit = memchr(HEX, s[i], sizeof(HEX) - 1);
         if (digit == NULL)
             return -1;
         value = value << 4 | (uint64_t)(digit - HEX);

@@ -25,7 +25,7 @@ static void quote(char ret[128], const char *s)
         else
             ret[out++] = (char)c;
     }
-    strcpy(ret + out, s[i] == '\0' ? "" : "...");
+    snprintf(ret + out, 128 - out, "%s", s[i] == '\0' ? "" : "...");
 }
 
 static int refuse(const char *what, const char *s, const char *why, struct err *e)

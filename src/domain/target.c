@@ -102,18 +102,18 @@ static struct kind kind_of(const struct work *work, const char *name)
 
 static struct item item_of(const struct work *work, size_t local, size_t remote)
 {
-    const struct snapshot *ours =
-        local == TARGET_NONE ? NULL : &snapshots(work, SIDE_LOCAL)->v[local];
-    const struct snapshot *theirs =
-        remote == TARGET_NONE ? NULL : &snapshots(work, SIDE_REMOTE)->v[remote];
-    const struct snapshot *snap = ours != NULL ? ours : theirs;
+    const struct snapset *sets[] = {snapshots(work, SIDE_LOCAL), snapshots(work, SIDE_REMOTE)};
+    bool only_remote = local == TARGET_NONE;
+    const struct snapshot *snap =
+        only_remote ? &sets[SIDE_REMOTE]->v[remote] : &sets[SIDE_LOCAL]->v[local];
     struct item item = {.creation = snap->creation,
                         .createtxg = snap->createtxg,
                         .guid = snap->guid,
                         .place = {local, remote}};
     item.kind[SIDE_LOCAL] = item.kind[SIDE_REMOTE] = kind_of(work, snap->name);
-    if (ours != NULL && theirs != NULL && theirs->name != ours->name)
-        item.kind[SIDE_REMOTE] = kind_of(work, theirs->name);
+    /* Somebody may have renamed it on one side. */
+    if (!only_remote && remote != TARGET_NONE && sets[SIDE_REMOTE]->v[remote].name != snap->name)
+        item.kind[SIDE_REMOTE] = kind_of(work, sets[SIDE_REMOTE]->v[remote].name);
     return item;
 }
 

@@ -277,6 +277,15 @@ static void plan_dataset(struct cycle *cycle, const struct dataset *ds)
     target_fini(&target);
 }
 
+/* All listings are complete. A dataset without snapshots may have turned up after the listing of
+ * snapshots had ended. */
+static void mark_listed(struct cycle *cycle)
+{
+    for (size_t i = 0; i < cycle->inv.n; i++)
+        for (int side = 0; side < SIDE_COUNT; side++)
+            cycle->inv.v[i]->side[side].listed = cycle->inv.v[i]->side[side].exists;
+}
+
 static void handle_idle(void *arg)
 {
     struct cycle *cycle = arg;
@@ -297,6 +306,7 @@ static void plan_all(void *arg)
         return;
     }
     inventory_sort(&cycle->inv);
+    mark_listed(cycle);
     for (size_t i = 0; i < cycle->inv.n; i++) {
         const struct dataset *ds = cycle->inv.v[i];
         tell_seen(cycle, ds);

@@ -111,7 +111,7 @@ static int discard_token(struct steps *steps, const char *why, struct err *e)
 static int settle_token(struct steps *steps, bool dryrun, struct err *e)
 {
     const char *why_not = NULL;
-    struct token token;
+    struct token token = {0};
     char *text = mem_strdup(pending_token(steps));
     size_t at = first_transfer(&steps->refresh.plan);
     int rc = describe_token(steps, text, &token, e);
@@ -240,8 +240,12 @@ static int work_patiently(struct steps *steps, bool dryrun, struct err *e)
             return 0;
         if (!steps->look_again || tries == BUSY_RETRIES || steps->stop)
             return -1;
-        if (e->code == ERR_BUSY)
+        if (e->code == ERR_BUSY) {
+            if (tries == 0)
+                report_note(&steps->report, LEVEL_INFO,
+                            "waiting for another receive to end, as it seems: %s", e->msg);
             pause_ms(steps, BUSY_RETRY_MS);
+        }
         if (steps->stop)
             return -1;
         err_clear(e);

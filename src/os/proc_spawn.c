@@ -167,7 +167,7 @@ static int place_descriptors(const int fds[3])
 static int exec_program(const char *const *argv, char *const *env)
 {
     /* execve takes what it does not write to as not const, for history's sake. */
-    char *const *args = (char *const *)(uintptr_t)argv;
+    char *const *args = (char *const *)(uintptr_t)argv; /* NOLINT(performance-no-int-to-ptr) */
     if (strchr(argv[0], '/') != NULL) {
         execve(argv[0], args, env);
         return errno;

@@ -32,13 +32,10 @@ void argv_add(struct argv *argv, const char *word)
     add_owned(argv, mem_strdup(word));
 }
 
-void argv_add_all(struct argv *argv, ...)
+void argv_add_words(struct argv *argv, const char *const *words)
 {
-    va_list ap;
-    va_start(ap, argv);
-    for (const char *word = va_arg(ap, const char *); word != NULL; word = va_arg(ap, const char *))
-        argv_add(argv, word);
-    va_end(ap);
+    for (; *words != NULL; words++)
+        argv_add(argv, *words);
 }
 
 void argv_add_format(struct argv *argv, const char *fmt, ...)

@@ -14,7 +14,7 @@ static void add_snapshot(struct argv *argv, struct dsname ds, char separator, st
 void command_list_datasets(struct argv *argv, struct dsname ds, bool recursive)
 {
     argv_add_all(argv, "zfs", "list", "-Hp", "-t", "filesystem,volume", "-o",
-                 LISTING_DATASET_COLUMNS, NULL);
+                 LISTING_DATASET_COLUMNS);
     if (recursive)
         argv_add(argv, "-r");
     argv_add(argv, ds.s);
@@ -23,11 +23,11 @@ void command_list_datasets(struct argv *argv, struct dsname ds, bool recursive)
 void command_list_snapshots(struct argv *argv, struct dsname ds, bool recursive)
 {
     argv_add_all(argv, "zfs", "list", "-Hp", "-t", "snapshot,bookmark", "-o",
-                 LISTING_SNAPSHOT_COLUMNS, NULL);
+                 LISTING_SNAPSHOT_COLUMNS);
     if (recursive)
         argv_add(argv, "-r");
     else
-        argv_add_all(argv, "-d", "1", NULL);
+        argv_add_all(argv, "-d", "1");
     argv_add(argv, ds.s);
 }
 
@@ -56,14 +56,14 @@ bool command_list_details(struct argv *argv, struct dsname ds, const struct snap
 
 void command_exists(struct argv *argv, struct dsname ds)
 {
-    argv_add_all(argv, "zfs", "list", "-Hp", "-o", "name", ds.s, NULL);
+    argv_add_all(argv, "zfs", "list", "-Hp", "-o", "name", ds.s);
 }
 
 void command_get_placeholder(struct argv *argv, struct dsname ds)
 {
-    argv_add_all(argv, "zfs", "get", "-Hp", "-o", "property,value,source",
-                 PLACEHOLDER_PROPERTY ",type,mounted,mountpoint,used,usedbychildren,referenced",
-                 ds.s, NULL);
+    argv_add_all(argv, "zfs", "get", "-Hp", "-o", "property,value,source");
+    argv_add_format(argv, "%s,type,mounted,mountpoint", PLACEHOLDER_PROPERTY);
+    argv_add(argv, ds.s);
 }
 
 void command_destroy_snapshots(struct argv *argv, struct dsname ds, const struct snapset *set,
@@ -79,24 +79,24 @@ void command_destroy_snapshots(struct argv *argv, struct dsname ds, const struct
         str_add_format(&list, "%s%s", i > *at ? "," : "", set->v[i].name);
     }
     *at = i;
-    argv_add_all(argv, "zfs", "destroy", list.s, NULL);
+    argv_add_all(argv, "zfs", "destroy", list.s);
     str_fini(&list);
 }
 
 void command_destroy_bookmark(struct argv *argv, struct dsname ds, struct snapname bookmark)
 {
-    argv_add_all(argv, "zfs", "destroy", NULL);
+    argv_add_all(argv, "zfs", "destroy");
     add_snapshot(argv, ds, '#', bookmark);
 }
 
 void command_destroy_empty(struct argv *argv, struct dsname ds)
 {
-    argv_add_all(argv, "zfs", "destroy", ds.s, NULL);
+    argv_add_all(argv, "zfs", "destroy", ds.s);
 }
 
 void command_bookmark(struct argv *argv, struct dsname ds, struct snapname snap, uint64_t guid)
 {
-    argv_add_all(argv, "zfs", "bookmark", NULL);
+    argv_add_all(argv, "zfs", "bookmark");
     add_snapshot(argv, ds, '@', snap);
     argv_add_format(argv, "%s#backupd-%" PRIu64, ds.s, guid);
 }
@@ -104,7 +104,7 @@ void command_bookmark(struct argv *argv, struct dsname ds, struct snapname snap,
 void command_send(struct argv *argv, struct dsname ds, struct snapname snap,
                   const struct snapname *base, bool base_is_bookmark)
 {
-    argv_add_all(argv, "zfs", "send", "-w", "-P", "-v", NULL);
+    argv_add_all(argv, "zfs", "send", "-w", "-P", "-v");
     if (base != NULL) {
         argv_add(argv, "-i");
         add_snapshot(argv, ds, base_is_bookmark ? '#' : '@', *base);
@@ -114,50 +114,49 @@ void command_send(struct argv *argv, struct dsname ds, struct snapname snap,
 
 void command_send_token(struct argv *argv, const char *token)
 {
-    argv_add_all(argv, "zfs", "send", "-P", "-v", "-t", token, NULL);
+    argv_add_all(argv, "zfs", "send", "-P", "-v", "-t", token);
 }
 
 void command_describe_token(struct argv *argv, const char *token)
 {
-    argv_add_all(argv, "zfs", "send", "-n", "-v", "-t", token, NULL);
+    argv_add_all(argv, "zfs", "send", "-n", "-v", "-t", token);
 }
 
 void command_receive(struct argv *argv, struct dsname ds, unsigned flags)
 {
-    argv_add_all(argv, "zfs", "receive", "-s", "-u", NULL);
+    argv_add_all(argv, "zfs", "receive", "-s", "-u");
     if (flags & RECEIVE_OVERWRITES)
         argv_add(argv, "-F");
     if (flags & RECEIVE_CREATES) {
-        argv_add_all(argv, "-o", "readonly=on", NULL);
+        argv_add_all(argv, "-o", "readonly=on");
         if (!(flags & RECEIVE_VOLUME))
-            argv_add_all(argv, "-o", "canmount=noauto", NULL);
+            argv_add_all(argv, "-o", "canmount=noauto");
     }
     argv_add(argv, ds.s);
 }
 
 void command_abort_receive(struct argv *argv, struct dsname ds)
 {
-    argv_add_all(argv, "zfs", "receive", "-A", ds.s, NULL);
+    argv_add_all(argv, "zfs", "receive", "-A", ds.s);
 }
 
 void command_create_placeholder(struct argv *argv, struct dsname ds)
 {
-    argv_add_all(argv, "zfs", "create", "-o", "canmount=off", "-o",
-                 PLACEHOLDER_PROPERTY "=" PLACEHOLDER_VALUE, ds.s, NULL);
+    argv_add_all(argv, "zfs", "create", "-o", "canmount=off", "-o", PLACEHOLDER_SETTING, ds.s);
 }
 
 void command_mark_placeholder(struct argv *argv, struct dsname ds)
 {
-    argv_add_all(argv, "zfs", "set", PLACEHOLDER_PROPERTY "=" PLACEHOLDER_VALUE, ds.s, NULL);
+    argv_add_all(argv, "zfs", "set", PLACEHOLDER_SETTING, ds.s);
 }
 
 void command_unmark_placeholder(struct argv *argv, struct dsname ds)
 {
-    argv_add_all(argv, "zfs", "inherit", PLACEHOLDER_PROPERTY, ds.s, NULL);
+    argv_add_all(argv, "zfs", "inherit", PLACEHOLDER_PROPERTY, ds.s);
 }
 
 void command_rollback(struct argv *argv, struct dsname ds, struct snapname snap)
 {
-    argv_add_all(argv, "zfs", "rollback", NULL);
+    argv_add_all(argv, "zfs", "rollback");
     add_snapshot(argv, ds, '@', snap);
 }

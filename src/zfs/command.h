@@ -13,9 +13,10 @@
 #include "inventory.h"
 #include "names.h"
 
-/* The user property that marks what we made to hold children, and its value. */
+/* The user property that marks what we made to hold children, its value, and both as zfs sets it. */
 #define PLACEHOLDER_PROPERTY "backupd:placeholder"
 #define PLACEHOLDER_VALUE    "on"
+#define PLACEHOLDER_SETTING  "backupd:placeholder=on"
 
 /* The longest list of snapshots in one command: a single word may have 128 KiB on Linux, and
  * quoting for ssh adds to it. */
@@ -37,7 +38,8 @@ bool command_list_details(struct argv *argv, struct dsname ds, const struct snap
 /* Whether `ds` is there: prints its name. */
 void command_exists(struct argv *argv, struct dsname ds);
 
-/* type, value and source of the placeholder property, space used by data and children. */
+/* What destination_look reads: property, value and source of the placeholder mark, type, mounted
+ * and mountpoint. */
 void command_get_placeholder(struct argv *argv, struct dsname ds);
 
 /*

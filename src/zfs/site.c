@@ -34,8 +34,8 @@ static void add_ssh_options(const struct ssh *ssh, struct argv *ret)
     for (size_t i = 0; i < ssh->option_count; i++)
         argv_add(ret, ssh->options[i]);
     if (ssh->key[0] != '\0')
-        argv_add_all(ret, "-i", ssh->key, "-oIdentitiesOnly=yes", NULL);
-    argv_add_all(ret, "-a", "-x", "-T", "-oBatchMode=yes", "-oStrictHostKeyChecking=yes", NULL);
+        argv_add_all(ret, "-i", ssh->key, "-oIdentitiesOnly=yes");
+    argv_add_all(ret, "-a", "-x", "-T", "-oBatchMode=yes", "-oStrictHostKeyChecking=yes");
     argv_add_format(ret, "-oConnectTimeout=%d", SSH_CONNECT_TIMEOUT);
     argv_add_format(ret, "-oServerAliveInterval=%d", SSH_ALIVE_INTERVAL);
     argv_add_format(ret, "-oServerAliveCountMax=%d", SSH_ALIVE_COUNT);
@@ -62,7 +62,7 @@ static int wrap_for_ssh(const struct ssh *ssh, enum site_connection connection,
         bool shared = connection == SITE_SHARED && ssh->control_path[0] != '\0';
         argv_add(ret, "-oControlMaster=no");
         argv_add_format(ret, "-oControlPath=%s", shared ? ssh->control_path : "none");
-        argv_add_all(ret, "--", ssh->host, line.s, NULL);
+        argv_add_all(ret, "--", ssh->host, line.s);
     }
     str_fini(&line);
     return rc;
@@ -89,7 +89,7 @@ void site_master(const struct ssh *ssh, struct argv *ret)
     argv_init(ret);
     argv_add(ret, "ssh");
     add_ssh_options(ssh, ret);
-    argv_add_all(ret, "-oControlMaster=yes", "-oControlPersist=no", NULL);
+    argv_add_all(ret, "-oControlMaster=yes", "-oControlPersist=no");
     argv_add_format(ret, "-oControlPath=%s", ssh->control_path);
-    argv_add_all(ret, "-N", "--", ssh->host, NULL);
+    argv_add_all(ret, "-N", "--", ssh->host);
 }

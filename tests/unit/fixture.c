@@ -63,7 +63,7 @@ static void read_word(struct word *word, const char *s, unsigned number)
     word->snap =
         (struct snapshot){.guid = number, .createtxg = 10 * number, .creation = 1000 * number};
     size_t len = strcspn(s, ":");
-    assert_true(s[len] == ':' && len < sizeof(word->name));
+    assert_true(len < sizeof(word->name) && s[len] == ':');
     memcpy(word->name, s, len);
     memcpy(word->remote_name, s, len);
     word->places = s + len + 1;
