@@ -120,6 +120,11 @@ void connection_ensure(struct connection *connection, connection_ready_fn *fn, v
     connection->look = loop_add_timer(connection->loop, 0, begin, connection);
 }
 
+bool connection_is_up(const struct connection *connection)
+{
+    return connection->up;
+}
+
 void connection_cancel(struct connection *connection)
 {
     loop_remove_timer(connection->look);

@@ -25,6 +25,9 @@ void connection_free(struct connection *connection);
  */
 void connection_ensure(struct connection *connection, connection_ready_fn *fn, void *arg);
 
+/* Whether it is there, as far as is known: one that just broke may not have been noticed yet. */
+bool connection_is_up(const struct connection *connection);
+
 /* Gives up a call of connection_ensure: `fn` is not called any more. */
 void connection_cancel(struct connection *connection);
 

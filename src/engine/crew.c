@@ -41,6 +41,7 @@ struct member {
     struct lines lines;
     bool told_end; /* its EVENT_DATASET_FINISHED came */
     bool failed;
+    bool cut_off;     /* it failed by its connection to the remote */
     struct err fault; /* why we ended it */
 };
 
@@ -54,6 +55,8 @@ struct crew {
     size_t first_waiting; /* no member before it waits */
     uint64_t failed;
     bool stopping;
+    bool reconnecting;
+    struct err lost;
     struct loop_timer *kill_timer;
 };
 
@@ -82,6 +85,8 @@ void crew_free(struct crew *crew)
     if (crew == NULL)
         return;
     loop_remove_timer(crew->kill_timer);
+    if (crew->reconnecting)
+        connection_cancel(crew->spec.connection);
     for (size_t i = 0; i < crew->n; i++) {
         struct member *member = crew->v[i];
         if (member->status == MEMBER_RUNNING) {
@@ -111,6 +116,11 @@ void crew_add(struct crew *crew, const char *name)
     member->ancestor = i;
     crew->v = mem_grow(crew->v, crew->n, &crew->cap, sizeof(struct member *));
     crew->v[crew->n++] = member;
+}
+
+const struct err *crew_lost(const struct crew *crew)
+{
+    return &crew->lost;
 }
 
 uint64_t crew_failed(const struct crew *crew)
@@ -191,6 +201,7 @@ static int take_line(void *arg, char *line, size_t len, struct err *e)
             member->told_end = true;
             if (event.code != ERR_NONE)
                 count_failure(member);
+            member->cut_off = err_code_is_connection(event.code);
         }
         emit(member->crew, &event);
     }
@@ -234,6 +245,26 @@ static void handle_readable(void *arg, short revents)
 
 static void start_ready(struct crew *crew);
 
+static void handle_reconnected(void *arg, const struct err *e)
+{
+    struct crew *crew = arg;
+    crew->reconnecting = false;
+    if (e != NULL)
+        crew->lost = *e;
+    start_ready(crew);
+}
+
+/* Where the connection broke, all that have not begun would fail by it, each after a long wait: it
+ * is made anew before any of them begins. */
+static void reconnect_if_broken(struct crew *crew)
+{
+    struct connection *connection = crew->spec.connection;
+    if (connection == NULL || crew->stopping || crew->reconnecting || connection_is_up(connection))
+        return;
+    crew->reconnecting = true;
+    connection_ensure(connection, handle_reconnected, crew);
+}
+
 static void fail_member(struct member *member, const struct err *e)
 {
     struct event event = {.kind = EVENT_DATASET_FINISHED,
@@ -276,6 +307,8 @@ static void handle_child(void *arg, pid_t pid, int wait_status)
         describe_end(member, wait_status, &e);
         fail_member(member, &e);
     }
+    if (member->cut_off)
+        reconnect_if_broken(crew);
     start_ready(crew);
 }
 
@@ -313,15 +346,18 @@ static bool is_ready(const struct crew *crew, const struct member *member)
 
 static void start_ready(struct crew *crew)
 {
-    while (crew->first_waiting < crew->n && crew->v[crew->first_waiting]->status != MEMBER_WAITING)
-        crew->first_waiting++;
-    for (size_t i = crew->first_waiting; i < crew->n && !crew->stopping; i++) {
+    bool starts = !crew->stopping && !crew->reconnecting && crew->lost.code == ERR_NONE;
+    for (size_t i = crew->first_waiting; i < crew->n && starts; i++) {
         if (crew->running >= crew->spec.config->parallel)
             break;
         if (crew->v[i]->status == MEMBER_WAITING && is_ready(crew, crew->v[i]))
             start_member(crew->v[i]);
     }
-    if (crew->running == 0 && (crew->stopping || crew->first_waiting >= crew->n))
+    /* After the starts: one that could not be started is done already. */
+    while (crew->first_waiting < crew->n && crew->v[crew->first_waiting]->status != MEMBER_WAITING)
+        crew->first_waiting++;
+    bool starts_more = crew->reconnecting || (starts && crew->first_waiting < crew->n);
+    if (crew->running == 0 && !starts_more)
         crew->on_idle(crew->arg);
 }
 
@@ -344,6 +380,9 @@ void crew_stop(struct crew *crew)
     if (crew->stopping)
         return;
     crew->stopping = true;
+    if (crew->reconnecting)
+        connection_cancel(crew->spec.connection);
+    crew->reconnecting = false;
     for (size_t i = 0; i < crew->n; i++)
         if (crew->v[i]->status == MEMBER_RUNNING)
             proc_signal_group(crew->v[i]->pid, SIGTERM);

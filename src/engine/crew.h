@@ -21,6 +21,12 @@ void crew_add(struct crew *crew, const char *name);
 /* Starts as many workers as may run. */
 void crew_start(struct crew *crew);
 
+/*
+ * Why nobody was started any more before all had their turn: the shared connection broke, a worker
+ * failed by it, and it could not be made anew. ERR_NONE where that did not happen.
+ */
+const struct err *crew_lost(const struct crew *crew);
+
 /* Starts no more, and asks those that run to end. */
 void crew_stop(struct crew *crew);
 

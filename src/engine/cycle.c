@@ -1,5 +1,6 @@
 #include "cycle.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -249,6 +250,24 @@ static void tell_finished(struct cycle *cycle, const struct dataset *ds, const s
     emit(cycle, &event);
 }
 
+/* Somebody else's newest snapshot on the remote will be in the way of the next transfer: say so
+ * before it is. */
+static void warn_of_stray(struct cycle *cycle, const struct dataset *ds,
+                          const struct target *target)
+{
+    const struct snapset *remote = &ds->side[SIDE_REMOTE].snapshots;
+    char text[ERR_MSG_MAX];
+    if (remote->n == 0 || !(target->keep[SIDE_REMOTE][remote->n - 1] & KEEP_STRAY))
+        return;
+    snprintf(text, sizeof(text),
+             "the remote's newest snapshot %s is not from here; it will be in the way of the next "
+             "transfer: destroy it there if it is not needed",
+             remote->v[remote->n - 1].name);
+    struct event event = {
+        .kind = EVENT_NOTE, .dataset = ds->name, .level = LEVEL_WARNING, .text = text};
+    emit(cycle, &event);
+}
+
 /* Plans one dataset from the listings. One with work gets a worker, which plans again from a
  * listing of its own; one without is at its end. I10: an error is this dataset's alone. */
 static void plan_dataset(struct cycle *cycle, const struct dataset *ds)
@@ -265,6 +284,7 @@ static void plan_dataset(struct cycle *cycle, const struct dataset *ds)
         rc = -1;
     }
     tell_plan(cycle, ds, &target, &plan);
+    warn_of_stray(cycle, ds, &target);
     bool has_work = plan.n > 0 || ds->side[SIDE_REMOTE].token != NULL ||
                     target_missing_bookmark(&target, ds) != TARGET_NONE;
     if (rc != 0)
@@ -291,6 +311,10 @@ static void handle_idle(void *arg)
     struct cycle *cycle = arg;
     if (cycle->stopping && cycle->error.code == ERR_NONE)
         err_set(&cycle->error, ERR_INTERRUPTED, "the cycle was ended because backupd is stopping");
+    if (crew_lost(cycle->crew)->code != ERR_NONE && cycle->error.code == ERR_NONE) {
+        cycle->error = *crew_lost(cycle->crew);
+        describe_side(cycle, SIDE_REMOTE, &cycle->error);
+    }
     finish(cycle);
 }
 

@@ -8,8 +8,11 @@ export LC_ALL=C
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 vm=$here/vm.sh
-# Of one scenario, in seconds: the tests have limits of their own, so only a guest that hangs gets there.
-scenario_limit=900
+
+die() {
+    echo "run.sh: $*" >&2
+    exit 1
+}
 
 [ $# -ge 2 ] || {
     echo "usage: run.sh 2.1|2.3 BINARY [SCENARIO...]" >&2
@@ -18,18 +21,15 @@ scenario_limit=900
 version=$1
 binary=$(realpath "$2")
 shift 2
-scenarios=("$@")
-[ $# -gt 0 ] || mapfile -t scenarios < <(cd "$here/scenarios" && printf '%s\n' *.sh | sed 's/\.sh$//')
 kept=$here/../../build/guest-$version
+guest=$(mktemp -d "${TMPDIR:-/tmp}/guest.XXXXXX")
+output=$guest/output.tap
 
-guest=
-job=
-
+# With the guest ends whatever waits for it.
 clean_up() {
     trap '' INT TERM HUP
-    [ -z "$job" ] || kill "$job" 2>/dev/null
-    [ -z "$guest" ] || "$vm" kill "$guest" 2>/dev/null
-    [ -z "$guest" ] || rm -rf "$guest"
+    "$vm" kill "$guest" 2>/dev/null
+    rm -rf "$guest"
 }
 trap clean_up EXIT
 trap 'exit 130' INT
@@ -37,37 +37,13 @@ trap 'exit 143' TERM HUP
 
 # A child is waited for, because bash takes no signal while one runs before it.
 attend() {
-    local status=0
-    "$@" &
-    job=$!
-    wait "$job" || status=$?
-    job=
-    return $status
+    "$@" </dev/null &
+    wait $!
 }
 
-die() {
-    echo "run.sh: $*" >&2
-    exit 1
-}
-
-# Goes on numbering where the last scenario ended, and makes a failed test of one that broke off.
-renumber() {
-    awk -v name="$1" -v count="$guest/count" '
-        BEGIN { getline number < count; close(count); plan = -1; number += 0; here = 0 }
-        /^1\.\.[0-9]+$/ { plan = substr($0, 4) + 0; next }
-        /^(not )?ok [0-9]+ / { here++; number++; sub(/ok [0-9]+ /, "ok " number " ") }
-        { print; fflush() }
-        END {
-            if (here != plan) print "not ok " ++number " - " name " runs to its end"
-            print number > count
-        }'
-}
-
-run_scenario() {
-    echo "# $1"
-    timeout -k 5 $scenario_limit "$vm" ssh "$guest" -n \
-        "BACKUPD=/root/tests/backupd BACKUPD_TEST_LOGS=/root/tests/logs bash /root/tests/scenarios/$1.sh" 2>&1 |
-        renumber "$1"
+run_scenarios() {
+    "$vm" ssh "$guest" -n BACKUPD_TEST_LOGS=/root/tests/logs bash /root/tests/host.sh /root/tests/backupd "$*" 2>&1 |
+        tee "$output"
 }
 
 fetch_logs() {
@@ -75,29 +51,21 @@ fetch_logs() {
     mkdir -p "$kept"
     timeout 60 "$vm" ssh "$guest" -n 'dmesg >/root/tests/logs/dmesg' >/dev/null 2>&1
     timeout 60 "$vm" get "$guest" /root/tests/logs "$kept/" >/dev/null 2>&1
-    cp "$guest/serial.log" "$kept/"
-    cp "$output" "$kept/output.tap"
+    cp "$guest/serial.log" "$output" "$kept/"
     echo "# logs: $(realpath "$kept")"
 }
 
-for scenario in "${scenarios[@]}"; do
-    [ -e "$here/scenarios/$scenario.sh" ] || die "there is no scenario $scenario"
-done
-guest=$(mktemp -d "${TMPDIR:-/tmp}/guest.XXXXXX")
-echo 0 >"$guest/count"
-output=$guest/output.tap
 attend "$vm" start "$guest" "$version" --owner $$ || die "the guest did not start"
 attend "$vm" ssh "$guest" -n mkdir -p /root/tests/logs || die "cannot reach the guest"
-attend "$vm" put "$guest" "$here/lib.sh" "$here/scenarios" "$here/../unit/data/config" /root/tests/ ||
+attend "$vm" put "$guest" "$here/host.sh" "$here/lib.sh" "$here/scenarios" "$here/../unit/data/config" /root/tests/ ||
     die "cannot copy the scenarios in"
 attend "$vm" put "$guest" "$binary" /root/tests/backupd || die "cannot copy $binary in"
-for scenario in "${scenarios[@]}"; do
-    attend run_scenario "$scenario" > >(tee -a "$output")
-done
-# tee runs beside us, and may have a last line to write.
-sleep 0.2
-echo "1..$(cat "$guest/count")" | tee -a "$output"
-if grep -q '^not ok ' "$output"; then
+status=0
+attend run_scenarios "$@" || status=$?
+if ! grep -q '^1\.\.' "$output"; then
+    echo "not ok $(($(grep -cE '^(not )?ok ' "$output") + 1)) - the guest lives to the end of the scenarios"
+fi
+if [ $status != 0 ]; then
     fetch_logs
     exit 1
 fi
