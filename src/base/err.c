@@ -16,7 +16,8 @@ static const struct code_info CODES[ERR_CODE_COUNT] = {
     [ERR_USAGE] = {"usage", false, false, "see backupd help"},
     [ERR_CONFIG] = {"config", false, false, "see backupd.toml(5)"},
     [ERR_NAME] = {"name", false, false, ""},
-    [ERR_PARSE] = {"parse", false, false, ""},
+    [ERR_PARSE] = {"parse", false, false,
+                   "run the same zfs command by hand and see what it prints"},
     [ERR_SYSTEM] = {"system", true, false, ""},
     [ERR_LIMIT] = {"limit", false, false, ""},
     [ERR_PROTOCOL] = {"protocol", true, false, "this is a fault in backupd: please report it"},
@@ -33,13 +34,17 @@ static const struct code_info CODES[ERR_CODE_COUNT] = {
     [ERR_NAME_TAKEN] = {"name-taken", false, false, ""},
     [ERR_NOT_ADOPTED] = {"not-adopted", false, false, ""},
     [ERR_ZFS] = {"zfs", true, false, ""},
-    [ERR_ZFS_MISSING] = {"zfs-missing", false, false, "install OpenZFS there and load its module"},
+    [ERR_ZFS_MISSING] =
+        {"zfs-missing", false, false,
+         "install OpenZFS there and load its module; where it is there, see that its folder "
+         "(often /sbin or /usr/sbin) is in the PATH that ssh gives the user"},
     [ERR_DATASET_MISSING] = {"dataset-missing", false, false, ""},
     [ERR_SNAPSHOT_MISSING] = {"snapshot-missing", true, false, ""},
     [ERR_POOL_MISSING] = {"pool-missing", true, false, "import the pool: zpool import"},
     [ERR_POOL_SUSPENDED] = {"pool-suspended", true, false,
                             "see zpool status there, mend the device, then zpool clear"},
-    [ERR_EXISTS] = {"exists", false, false, ""},
+    [ERR_EXISTS] = {"exists", false, false,
+                    "see what it is with zfs list -t all, and rename it if it is not to be there"},
     [ERR_BUSY] = {"busy", true, false, "it is retried; see what else uses the dataset"},
     [ERR_HELD] = {"held", false, false, "zfs holds SNAPSHOT shows who holds it"},
     [ERR_CLONED] = {"cloned", false, false, "zfs get clones SNAPSHOT shows its clones"},
@@ -49,11 +54,18 @@ static const struct code_info CODES[ERR_CODE_COUNT] = {
                       "the copy was written to after its newest snapshot: look with zfs diff, "
                       "then zfs rollback it to that snapshot, or set rollback = true under "
                       "[remote]"},
-    [ERR_BASE_MISSING] = {"base-missing", true, false, ""},
-    [ERR_ENCRYPTION] = {"encryption", false, false, ""},
+    [ERR_BASE_MISSING] =
+        {"base-missing", true, false,
+         "it is retried from a new listing; backupd -debug DATASET shows what both "
+         "sides have"},
+    [ERR_ENCRYPTION] = {"encryption", false, false,
+                        "encrypted and unencrypted datasets cannot follow one another there: zfs "
+                        "rename the remote's out of the way, and a full copy is sent"},
     [ERR_TOKEN_STALE] = {"token-stale", true, false, ""},
     [ERR_STREAM_CUT] = {"stream-cut", true, false, "the next cycle resumes it"},
-    [ERR_STREAM_BAD] = {"stream-bad", true, false, ""},
+    [ERR_STREAM_BAD] = {"stream-bad", true, false,
+                        "it is retried; if it stays, see whether the zfs there is older than the "
+                        "pool's features here need"},
     [ERR_PERMISSION] = {"permission", false, false,
                         "run as root there, or grant the rights with zfs allow"},
     [ERR_SSH] = {"ssh", true, true, "try the same ssh command by hand"},

@@ -34,7 +34,7 @@ static int refuse_snapshots(const struct candidate *c, struct err *e)
     str_init(&out);
     int rc = run_captured(c, &argv, &out, e);
     if (rc == 0 && out.len > 0)
-        rc = err_set(e, ERR_EXISTS,
+        rc = err_set(e, ERR_NOT_ADOPTED,
                      "%s has snapshots or bookmarks (%.*s, for one): it is not empty, so it stays "
                      "as it is",
                      c->ds.s, (int)strcspn(out.s, "\t\n"), out.s);
@@ -46,15 +46,19 @@ static int refuse_snapshots(const struct candidate *c, struct err *e)
 static int refuse_files(const struct candidate *c, const struct destination *found, struct err *e)
 {
     if (found->volume)
-        return err_set(e, ERR_EXISTS,
+        return err_set(e, ERR_NOT_ADOPTED,
                        "%s is a volume, and nobody can see whether it is empty: "
                        "zfs destroy it if you do not need it",
                        c->ds.s);
     if (!found->mounted)
-        return err_set(e, ERR_EXISTS,
+        return err_set(e, ERR_NOT_ADOPTED,
                        "%s is not mounted, so nobody can see whether it holds files: mount it "
-                       "there first (zfs mount %s)",
+                       "there first (zfs mount '%s')",
                        c->ds.s, c->ds.s);
+    /* Something else may be mounted over it. */
+    if (found->referenced > DESTINATION_EMPTY_MAX)
+        return err_set(e, ERR_NOT_ADOPTED, "%s holds data of its own, so it stays as it is",
+                       c->ds.s);
     struct argv argv;
     struct str out;
     argv_init(&argv);
@@ -62,8 +66,8 @@ static int refuse_files(const struct candidate *c, const struct destination *fou
     str_init(&out);
     int rc = run_captured(c, &argv, &out, e);
     if (rc == 0 && out.len > 0)
-        rc = err_set(e, ERR_EXISTS, "%s holds files (%.*s, for one), so it stays as it is", c->ds.s,
-                     (int)strcspn(out.s, "\n"), out.s);
+        rc = err_set(e, ERR_NOT_ADOPTED, "%s holds files (%.*s, for one), so it stays as it is",
+                     c->ds.s, (int)strcspn(out.s, "\n"), out.s);
     str_fini(&out);
     return rc;
 }
@@ -107,7 +111,7 @@ int cli_adopt(const struct options *options)
     sites_init(&sites, config, "");
     c.site = &sites.side[SIDE_REMOTE];
     const char *name =
-        options->argument == NULL ? "" : cli_dataset_below(config, options->argument);
+        options->argument == NULL ? "" : cli_dataset_below(config, SIDE_REMOTE, options->argument);
     if (!config_has_remote(config)) {
         err_set(&e, ERR_CONFIG, "the configuration has no remote, so there is nothing to adopt");
     } else if (name == NULL) {
@@ -119,7 +123,7 @@ int cli_adopt(const struct options *options)
         loop_free(c.loop);
     }
     if (e.code != ERR_NONE)
-        fprintf(stderr, "backupd: %s\n", e.msg);
+        cli_complain(&e);
     config_fini(config);
     free(config);
     return status;

@@ -32,8 +32,9 @@ void cli_complain(const struct err *e);
 
 /*
  * The name below the roots of what a person wrote: "<root>", "/home", or a full name on either
- * side. NULL where it is none of these. Points into `text` or is static.
+ * side, of which `first` is tried first. NULL where it is none of these. Points into `text` or is
+ * static.
  */
-const char *cli_dataset_below(const struct config *config, const char *text);
+const char *cli_dataset_below(const struct config *config, enum side first, const char *text);
 
 #endif

@@ -64,7 +64,7 @@ int cli_debug(const struct options *options)
     struct refresh refresh = {0};
     struct loop *loop = NULL;
     int status = EXIT_FAILED;
-    const char *name = cli_dataset_below(config, options->debug);
+    const char *name = cli_dataset_below(config, SIDE_LOCAL, options->debug);
     struct dsbuf buf;
     struct dsname full;
     sites_init(&sites, config, "");

@@ -40,16 +40,20 @@ struct config *cli_load_config(const struct options *options, const char **ret_p
     return config;
 }
 
-const char *cli_dataset_below(const struct config *config, const char *text)
+const char *cli_dataset_below(const struct config *config, enum side first, const char *text)
 {
     if (strcmp(text, NAME_ROOT_SHOWN) == 0 || text[0] == '\0')
         return "";
     if (text[0] == '/')
         return text;
-    const char *below = name_below(text, config->side[SIDE_LOCAL].root);
-    if (below == NULL && config_has_remote(config))
-        below = name_below(text, config->side[SIDE_REMOTE].root);
-    return below;
+    const enum side order[] = {first, first == SIDE_LOCAL ? SIDE_REMOTE : SIDE_LOCAL};
+    for (size_t i = 0; i < 2; i++) {
+        const char *root = config->side[order[i]].root;
+        const char *below = root[0] == '\0' ? NULL : name_below(text, root);
+        if (below != NULL)
+            return below;
+    }
+    return NULL;
 }
 
 int cli_help(void)

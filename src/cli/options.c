@@ -112,7 +112,9 @@ static int read_word(struct reading *reading, const char *word, struct err *e)
     for (size_t i = 0; i < COUNT(COMMANDS); i++) {
         if (strcmp(COMMANDS[i].name, word) == 0) {
             reading->command = (int)i;
-            reading->options->command = COMMANDS[i].command;
+            /* -help and -version before a command ask for just that. */
+            if (reading->options->command == COMMAND_RUN)
+                reading->options->command = COMMANDS[i].command;
             return 0;
         }
     }

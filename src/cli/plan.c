@@ -133,19 +133,33 @@ static void plan_from_listing(struct printer *printer, const struct config *conf
     target_fini(&target);
 }
 
+/* A dataset that could not be listed, with the reason. */
+static void print_failure(struct printer *printer, const struct config *config, const char *name,
+                          const char *error)
+{
+    struct rules rules = config_rules_for(config, name);
+    struct dataset ds = {.name = name};
+    struct target target;
+    struct plan plan = {0};
+    target_build(&target, &ds, &rules);
+    print_dataset(printer, &ds, &target, &plan, error);
+    target_fini(&target);
+}
+
 static int plan_from_pools(struct printer *printer, struct loop *loop, const struct config *config,
-                           const struct sites *sites, const struct dataset *ds, struct err *e)
+                           const struct sites *sites, const struct dataset *ds)
 {
     struct refresh refresh;
-    int rc = refresh_dataset(&refresh, loop, config, sites, ds->name, e);
-    if (refresh.planned) {
-        const struct err *error = rc != 0 ? e : &refresh.target.error;
-        print_dataset(printer, refresh.ds, &refresh.target, &refresh.plan,
-                      error->code == ERR_NONE ? NULL : error->msg);
-        rc = rc != 0 && e->code != ERR_PLAN ? -1 : 0;
-    }
+    struct err e = ERR_INIT;
+    int rc = refresh_dataset(&refresh, loop, config, sites, ds->name, &e);
+    const struct err *error = rc != 0 ? &e : &refresh.target.error;
+    const char *words = error->code == ERR_NONE ? NULL : error->msg;
+    if (refresh.planned)
+        print_dataset(printer, refresh.ds, &refresh.target, &refresh.plan, words);
+    else
+        print_failure(printer, config, ds->name, words);
     refresh_fini(&refresh);
-    return rc == 0 ? 0 : err_wrap(e, "%s", name_shown(ds->name));
+    return rc;
 }
 
 int cli_plan(const struct options *options)
@@ -173,11 +187,12 @@ int cli_plan(const struct options *options)
         printf("{\"datasets\":[");
     if (rc == 0)
         inventory_sort(&inv);
+    bool failed = false;
     for (size_t i = 0; i < inv.n && rc == 0; i++) {
         if (from_files)
             plan_from_listing(&printer, config, inv.v[i]);
-        else
-            rc = plan_from_pools(&printer, loop, config, &sites, inv.v[i], &e);
+        else if (plan_from_pools(&printer, loop, config, &sites, inv.v[i]) != 0)
+            failed = true; /* I10: the others are planned all the same */
     }
     if (rc == 0 && printer.json)
         printf("]}\n");
@@ -187,5 +202,7 @@ int cli_plan(const struct options *options)
     inventory_fini(&inv);
     config_fini(config);
     free(config);
-    return rc == 0 ? 0 : e.code == ERR_USAGE ? EXIT_USAGE : EXIT_FAILED;
+    if (rc == 0)
+        return failed ? EXIT_FAILED : 0;
+    return e.code == ERR_USAGE ? EXIT_USAGE : EXIT_FAILED;
 }

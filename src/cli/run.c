@@ -15,7 +15,6 @@
 struct screen {
     struct logsink *log; /* NULL: -once without -logfile */
     bool once;
-    bool dryrun;
     unsigned width; /* of the terminal; 0: none */
     unsigned drawn; /* progress lines below the permanent ones */
 };
@@ -133,7 +132,7 @@ static void say_start(struct screen *screen, const struct config *config, const 
 
 int cli_run(const struct options *options, const char *version)
 {
-    struct screen screen = {.once = options->once, .dryrun = options->dryrun};
+    struct screen screen = {.once = options->once};
     struct err e = ERR_INIT;
     const char *path;
     struct config *config = cli_load_config(options, &path);

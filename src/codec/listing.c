@@ -198,7 +198,10 @@ static int read_details(struct row *row)
     size_t at = find_guid(listing, set, guid);
     if (at == SIZE_MAX)
         return 0;
-    set->v[at].flags = (holds > 0 ? SNAPSHOT_HELD : 0U) | (is_absent(&c[3]) ? 0U : SNAPSHOT_CLONED);
+    /* Somebody may have given the name to another snapshot: then it is not confirmed. */
+    bool same = strcmp(set->v[at].name, name) == 0;
+    set->v[at].flags = (same ? SNAPSHOT_CONFIRMED : 0U) | (holds > 0 ? SNAPSHOT_HELD : 0U) |
+                       (is_absent(&c[3]) ? 0U : SNAPSHOT_CLONED);
     listing->cursor = at + 1;
     return 0;
 }
@@ -276,6 +279,10 @@ int listing_end(struct listing *listing, struct err *e)
     listing->failed = lines_end(&listing->lines, read_line, listing, e) != 0;
     if (listing->failed)
         return -1;
+    /* A dataset that is there is printed; a shell that runs something else prints nothing. */
+    if (listing->kind == LISTING_DATASETS && listing->lines.number == 0)
+        return err_set(e, ERR_PARSE,
+                       "zfs list succeeded and printed nothing: what runs there is not zfs");
     if (listing->kind != LISTING_SNAPSHOTS)
         return 0;
     if (check_guids_once(listing, e) != 0)

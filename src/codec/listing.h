@@ -23,8 +23,9 @@ enum listing_kind {
     LISTING_SNAPSHOTS, /* -t snapshot[,bookmark] -o LISTING_SNAPSHOT_COLUMNS: adds them; their
                           dataset exists. A bookmark's creation may be absent: it is then 0 */
     LISTING_DETAILS,   /* -t snapshot -o LISTING_DETAIL_COLUMNS, of snapshots known already: sets
-                          or clears SNAPSHOT_HELD and SNAPSHOT_CLONED by guid. What is not known
-                          appeared meanwhile and is skipped */
+                          or clears SNAPSHOT_HELD and SNAPSHOT_CLONED by guid, and
+                          SNAPSHOT_CONFIRMED where it still has the name. What is not known appeared
+                          meanwhile and is skipped */
 };
 
 struct listing {

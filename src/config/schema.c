@@ -382,6 +382,17 @@ static void check_local_root(struct loader *l, const struct toml_node *local)
                      "root = \"tank/data\"");
 }
 
+/* A forgotten root must not turn a remote off in silence. */
+static void check_remote_root(struct loader *l, const struct toml_node *remote,
+                              const struct config *config)
+{
+    if (remote != NULL && remote->type == NODE_TABLE && config->ssh_host != NULL &&
+        config->ssh_host[0] != '\0' && find_child(l, remote, "root") == NULL)
+        value_refuse(l, remote, "has an ssh_host and no root",
+                     "name the dataset that takes the copies, such as root = \"tank/backups\", or "
+                     "write root = \"\" for no remote");
+}
+
 /* Without ssh both roots are on this machine, and what is sent must not land in what is read. */
 static void check_roots_apart(struct loader *l, const struct toml_node *remote,
                               const struct config *config)
@@ -425,6 +436,7 @@ void schema_read(const struct toml_doc *doc, struct config *config, struct mista
     const struct toml_node *top = &doc->v[0];
     read_table(&l, top, &TOP_TABLE, config);
     check_local_root(&l, find_child(&l, top, "local"));
+    check_remote_root(&l, find_child(&l, top, "remote"), config);
     check_roots_apart(&l, find_child(&l, top, "remote"), config);
     check_tls(&l, find_child(&l, top, "web"));
 }

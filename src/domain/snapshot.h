@@ -12,8 +12,9 @@ enum side { SIDE_LOCAL, SIDE_REMOTE, SIDE_COUNT };
 const char *side_name(enum side side);
 
 enum snapshot_flag {
-    SNAPSHOT_HELD = 1,   /* zfs holds it (userrefs > 0) */
-    SNAPSHOT_CLONED = 2, /* a clone depends on it */
+    SNAPSHOT_HELD = 1,      /* zfs holds it (userrefs > 0) */
+    SNAPSHOT_CLONED = 2,    /* a clone depends on it */
+    SNAPSHOT_CONFIRMED = 4, /* I8: a second listing showed this guid under this name */
 };
 
 /*

@@ -433,8 +433,8 @@ static void check_divergence(struct work *work)
     char way_out[600];
     if (shared > 0)
         snprintf(way_out, sizeof(way_out),
-                 "keep it under another dataset with zfs clone or zfs send, then zfs rollback -r "
-                 "the remote to %.250s, the newest that both sides have",
+                 "copy it to another dataset with zfs send and zfs receive, and then zfs rollback "
+                 "-r the remote to %.250s, the newest that both sides have",
                  local->v[shared - 1].name);
     else
         snprintf(way_out, sizeof(way_out),
@@ -542,9 +542,16 @@ size_t target_missing_bookmark(const struct target *target, const struct dataset
         i--;
     if (i == 0)
         return TARGET_NONE;
-    for (size_t k = 0; k < bookmarks->n; k++)
-        if (bookmark_is_ours(bookmarks->v[k].name, local->v[i - 1].guid))
+    for (size_t k = 0; k < bookmarks->n; k++) {
+        const struct snapshot *bookmark = &bookmarks->v[k];
+        if (!bookmark_is_ours(bookmark->name, bookmark->guid))
+            continue;
+        /* A newer one stands for a snapshot that is gone here: it is the base, and stays it. */
+        bool is_newer = bookmark->createtxg > local->v[i - 1].createtxg &&
+                        snapset_find(&ds->side[SIDE_REMOTE].snapshots, bookmark->guid) != SIZE_MAX;
+        if (is_newer || bookmark->guid == local->v[i - 1].guid)
             return TARGET_NONE;
+    }
     return i - 1;
 }
 

@@ -59,7 +59,7 @@ void target_fini(struct target *target);
 
 /*
  * The newest local snapshot that the remote has too and that has no bookmark of ours yet, by its
- * place; NONE where there is none to make. Such a bookmark lets replication go on even when
+ * place; NONE where there is none to make, or where a bookmark of ours stands for a newer one. Such a bookmark lets replication go on even when
  * somebody destroys every local snapshot.
  */
 size_t target_missing_bookmark(const struct target *target, const struct dataset *ds);

@@ -327,6 +327,11 @@ static void trial_result(const struct trial *trial, struct dataset *ret)
     }
 }
 
+static bool is_deletion(const struct step *step)
+{
+    return step->op == OP_DELETION || step->op == OP_RANGE_DELETION;
+}
+
 /* Applies every step; the trial is then the outcome. */
 static int apply_steps(struct trial *trial, const struct plan *plan, struct err *e)
 {
@@ -407,4 +412,27 @@ int plan_validate(const struct plan *plan, const struct dataset *ds, const struc
         rc = check_i6_settles(&trial, e);
     trial_fini(&trial);
     return rc;
+}
+
+int plan_check_strangers(const struct plan *plan, const struct dataset *ds,
+                         const struct target *target, struct err *e)
+{
+    const struct holding *local = &ds->side[SIDE_LOCAL];
+    const struct snapset *remote = &ds->side[SIDE_REMOTE].snapshots;
+    bool destroys = false;
+    for (size_t i = 0; i < plan->n; i++)
+        destroys = destroys || (is_deletion(&plan->v[i]) && plan->v[i].side == SIDE_REMOTE);
+    if (!destroys)
+        return 0;
+    for (size_t i = 0; i < local->snapshots.n; i++)
+        if (target->counterpart[i] != TARGET_NONE)
+            return 0;
+    for (size_t i = 0; i < local->bookmarks.n; i++)
+        if (snapset_find(remote, local->bookmarks.v[i].guid) != SIZE_MAX)
+            return 0;
+    return err_set(e, ERR_DIVERGED,
+                   "the remote dataset has snapshots (%s, for one) and shares none with this one, "
+                   "so nothing was changed; if root under [remote] is right, zfs rename the remote "
+                   "dataset out of the way, and a full copy is sent",
+                   remote->v[0].name);
 }

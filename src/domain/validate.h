@@ -27,4 +27,13 @@
 int plan_validate(const struct plan *plan, const struct dataset *ds, const struct target *target,
                   const struct rules *rules, struct err *e);
 
+/*
+ * Where `plan` destroys snapshots of a remote dataset that shares none with its source, neither as a
+ * snapshot nor as a bookmark: fails with ERR_DIVERGED. Such a dataset is more likely somebody else's
+ * than an old copy of ours, and a wrong root in a configuration must not cost anybody's history. It
+ * is not part of plan_validate because a policy may be tried on any two listings.
+ */
+int plan_check_strangers(const struct plan *plan, const struct dataset *ds,
+                         const struct target *target, struct err *e);
+
 #endif

@@ -312,6 +312,14 @@ static void handle_child(void *arg, pid_t pid, int wait_status)
     start_ready(crew);
 }
 
+static bool ancestor_failed(const struct crew *crew, const struct member *member)
+{
+    bool failed = false;
+    for (size_t i = member->ancestor; i != NO_MEMBER; i = crew->v[i]->ancestor)
+        failed = failed || crew->v[i]->failed;
+    return failed;
+}
+
 static void start_member(struct member *member)
 {
     struct crew *crew = member->crew;
@@ -319,6 +327,7 @@ static void start_member(struct member *member)
                                .sites = crew->spec.sites,
                                .name = member->name,
                                .cycle = crew->spec.number,
+                               .ancestor_failed = ancestor_failed(crew, member),
                                .dryrun = crew->spec.dryrun};
     struct err e = ERR_INIT;
     member->pid = proc_fork(crew->spec.loop, worker_main, &task, &member->fd, &e);

@@ -136,7 +136,7 @@ static void handle_listing(void *arg, const struct err *e)
     struct cycle *cycle = discovery->cycle;
     discovery->listing = NULL;
     if (e != NULL && e->code == ERR_DATASET_MISSING) {
-        if (!cycle->missing[discovery->side])
+        if (!cycle->missing[discovery->side] && !cycle->stopping)
             look_at_pool(cycle, discovery->side);
         cycle->missing[discovery->side] = true;
     } else if (e != NULL) {
@@ -278,6 +278,8 @@ static void plan_dataset(struct cycle *cycle, const struct dataset *ds)
     struct err e = ERR_INIT;
     target_build(&target, ds, &rules);
     plan_build(&plan, ds, &target);
+    if (plan_check_strangers(&plan, ds, &target, &target.error) != 0)
+        plan.n = 0;
     int rc = plan_validate(&plan, ds, &target, &rules, &e);
     if (rc == 0 && target.error.code != ERR_NONE) {
         e = target.error;
@@ -343,11 +345,6 @@ static void plan_all(void *arg)
             plan_dataset(cycle, ds);
     }
     crew_start(cycle->crew);
-}
-
-bool cycle_is_finished(const struct cycle *cycle)
-{
-    return cycle->finished;
 }
 
 void cycle_stop(struct cycle *cycle)

@@ -34,9 +34,6 @@ struct cycle_spec {
 /* Starts a cycle. What `spec` points to must outlive it. */
 struct cycle *cycle_start(const struct cycle_spec *spec);
 
-/* Whether EVENT_CYCLE_FINISHED was emitted. */
-bool cycle_is_finished(const struct cycle *cycle);
-
 /* Asks everything that runs to end; what was received so far stays resumable. */
 void cycle_stop(struct cycle *cycle);
 

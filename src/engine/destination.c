@@ -6,6 +6,7 @@
 #include "command.h"
 #include "job.h"
 #include "lines.h"
+#include "text.h"
 
 /* Output of command_get_placeholder: property, value, source. */
 static int read_property(void *arg, char *line, size_t len, struct err *e)
@@ -25,6 +26,9 @@ static int read_property(void *arg, char *line, size_t len, struct err *e)
         d->volume = strcmp(value, "volume") == 0;
     else if (strcmp(line, "mounted") == 0)
         d->mounted = strcmp(value, "yes") == 0;
+    else if (strcmp(line, "referenced") == 0 &&
+             text_parse_u64(value, strlen(value), &d->referenced) != 0)
+        return err_set(e, ERR_PARSE, "zfs get printed \"%.100s\" as referenced", value);
     else if (strcmp(line, "mountpoint") == 0)
         snprintf(d->mountpoint, sizeof(d->mountpoint), "%s", value);
     return 0;
@@ -56,7 +60,12 @@ int destination_look(struct loop *loop, const struct site *site, struct dsname d
                             .arg = &reader,
                             .stall_ms = stall_ms};
     int rc = job_run(loop, &spec, e);
+    if (rc == 0)
+        rc = lines_end(&reader.lines, read_property, &found, e);
+    if (rc == 0 && reader.lines.number == 0)
+        rc = err_set(e, ERR_PARSE, "zfs get succeeded and printed nothing");
     if (rc != 0 && e->code == ERR_DATASET_MISSING) {
+        err_clear(e);
         found = (struct destination){.exists = false};
         rc = 0;
     }
@@ -77,6 +86,23 @@ static bool parent_of(struct dsname ds, struct dsbuf *buf, struct dsname *ret)
     buf->s[len] = '\0';
     ret->s = buf->s;
     return true;
+}
+
+int destination_check_parent(struct loop *loop, const struct site *site, struct dsname ds,
+                             int64_t stall_ms, struct err *e)
+{
+    struct dsbuf buf;
+    struct dsname parent;
+    struct argv argv;
+    if (!parent_of(ds, &buf, &parent))
+        return 0;
+    argv_init(&argv);
+    command_exists(&argv, parent);
+    if (job_run_plain(loop, site, &argv, stall_ms, e) == 0)
+        return 0;
+    if (e->code == ERR_DATASET_MISSING)
+        err_set(e, ERR_BUSY, "%s is encrypted, too, failed, and has to be copied first", parent.s);
+    return -1;
 }
 
 int destination_make_parents(struct loop *loop, const struct site *site, struct dsname ds,
@@ -144,6 +170,11 @@ int destination_prepare(struct loop *loop, const struct site *site, struct dsnam
         return destination_make_parents(loop, site, ds, stall_ms, e);
     if (!found.placeholder)
         return refuse_foreign(site, ds, e);
+    if (found.referenced > DESTINATION_EMPTY_MAX)
+        return err_set(e, ERR_NOT_ADOPTED,
+                       "%s is marked as a placeholder on the remote and holds data, so it is not "
+                       "overwritten: zfs rename it out of the way if it is not needed",
+                       ds.s);
     if (encrypted || volume)
         return remove_placeholder(loop, site, ds, stall_ms, e);
     *ret_overwrites = true;

@@ -12,11 +12,20 @@ struct destination {
     bool volume;
     bool mounted;
     char mountpoint[1024];
+    uint64_t referenced; /* bytes that it holds itself, without its children */
 };
+
+/* An empty filesystem refers to some 24 to 220 KiB, by the pool's layout. What refers to more than
+ * this holds data, whatever its mark says. */
+#define DESTINATION_EMPTY_MAX (1024 * 1024)
 
 /* Looks at `ds`. A dataset that is not there is no error. */
 int destination_look(struct loop *loop, const struct site *site, struct dsname ds, int64_t stall_ms,
                      struct destination *ret, struct err *e);
+
+/* Fails, with ERR_BUSY, where the parent of `ds` is not there. A pool has none. */
+int destination_check_parent(struct loop *loop, const struct site *site, struct dsname ds,
+                             int64_t stall_ms, struct err *e);
 
 /* Makes placeholders for the missing ancestors of `ds`, from the top. */
 int destination_make_parents(struct loop *loop, const struct site *site, struct dsname ds,

@@ -79,8 +79,11 @@ static void schedule_next(struct engine *engine)
     int64_t now = clock_monotonic_ms();
     int64_t due = engine->cycle_started + engine->config->interval * 1000;
     int64_t retry = retries_next_due(&engine->retries);
+    /* A cycle that failed may have lasted longer than the interval, as a machine that is away does
+     * not refuse: the regular time is then not one to try again at. */
     if (engine->cycles_failed > 0)
-        retry = now + schedule_backoff(engine->cycles_failed, engine->config->interval) * 1000;
+        due = retry =
+            now + schedule_backoff(engine->cycles_failed, engine->config->interval) * 1000;
     /* A retry is a whole second away at least: what never succeeds must not spin. */
     if (retry < now + 1000)
         retry = now + 1000;
@@ -111,11 +114,21 @@ static void notify(struct engine *engine)
         note(engine, LEVEL_WARNING, "cannot reach the snitch: %s", e.msg);
 }
 
+/* Destroyed, renamed, or only on the remote now: no success will ever come of it. */
+static bool is_gone(void *arg, const char *name)
+{
+    const struct engine *engine = arg;
+    const struct dataset_state *ds = state_find(&engine->state, name);
+    return ds == NULL || ds->status == STATUS_REMOTE_ONLY;
+}
+
 static void keep_books(struct engine *engine, const struct event *event)
 {
     int64_t now = clock_monotonic_ms();
     if (event->kind == EVENT_CYCLE_FINISHED) {
         engine->cycles_failed = event->code == ERR_NONE ? 0 : engine->cycles_failed + 1;
+        if (event->code == ERR_NONE)
+            retries_forget(&engine->retries, is_gone, engine);
         engine->after = loop_add_timer(engine->loop, 0, after_cycle, engine);
     } else if (event->kind == EVENT_DATASET_FINISHED && event->code == ERR_NONE) {
         retries_note_success(&engine->retries, event->dataset);
@@ -347,11 +360,6 @@ int engine_run(struct engine *engine, struct err *e)
 {
     set_due(engine, 0);
     return loop_run(engine->loop, e);
-}
-
-const struct state *engine_state(const struct engine *engine)
-{
-    return &engine->state;
 }
 
 bool engine_succeeded(const struct engine *engine)

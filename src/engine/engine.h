@@ -37,8 +37,6 @@ struct engine *engine_new(struct config *config, const struct engine_options *op
  */
 int engine_run(struct engine *engine, struct err *e);
 
-const struct state *engine_state(const struct engine *engine);
-
 /* Whether the newest cycle succeeded as a whole and for every dataset. */
 bool engine_succeeded(const struct engine *engine);
 

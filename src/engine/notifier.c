@@ -21,6 +21,8 @@ static void handle_exit(void *arg, const struct proc_result *result)
     struct err e = ERR_INIT;
     if (result->late)
         err_set(&e, ERR_STALLED, "no answer in %d s", NOTIFIER_TIMEOUT);
+    else if (result->signo != 0)
+        err_set(&e, ERR_DIED, "the notifier was ended by signal %d", result->signo);
     else if (result->status != 0)
         err_set(&e, ERR_DIED, "%.*s", (int)strcspn(result->err_tail, "\n"), result->err_tail);
     request->fn(request->arg, e.code == ERR_NONE ? NULL : &e);

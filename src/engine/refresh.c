@@ -25,6 +25,20 @@ int refresh_check_pool(struct loop *loop, const struct site *site, int64_t stall
     return -1;
 }
 
+static int list_dataset(struct refresh *refresh, struct loop *loop, const struct site *site,
+                        struct dsname full, int64_t stall_ms, struct err *e)
+{
+    struct argv argv;
+    holding_clear(&refresh->ds->side[site->side]);
+    argv_init(&argv);
+    command_list_datasets(&argv, full, false);
+    if (listing_run(loop, site, &argv, LISTING_DATASETS, &refresh->inv, stall_ms, e) != 0)
+        return -1;
+    argv_init(&argv);
+    command_list_snapshots(&argv, full, false);
+    return listing_run(loop, site, &argv, LISTING_SNAPSHOTS, &refresh->inv, stall_ms, e);
+}
+
 /* Lists one side. */
 static int list_side(struct refresh *refresh, struct loop *loop, const struct site *site,
                      int64_t stall_ms, struct err *e)
@@ -33,23 +47,19 @@ static int list_side(struct refresh *refresh, struct loop *loop, const struct si
     struct dsname full;
     if (dsname_join(&buf, site->root, refresh->ds->name, &full, e) != 0)
         return -1;
-    struct argv argv;
-    argv_init(&argv);
-    command_list_datasets(&argv, full, false);
-    int rc = listing_run(loop, site, &argv, LISTING_DATASETS, &refresh->inv, stall_ms, e);
-    if (rc == 0) {
-        argv_init(&argv);
-        command_list_snapshots(&argv, full, false);
-        rc = listing_run(loop, site, &argv, LISTING_SNAPSHOTS, &refresh->inv, stall_ms, e);
-    }
-    if (rc != 0 && e->code == ERR_DATASET_MISSING) {
-        rc = refresh_check_pool(loop, site, stall_ms, e);
-        if (rc == 0) {
-            holding_clear(&refresh->ds->side[site->side]);
-            refresh->ds->side[site->side].listed = true;
-        }
-    }
-    return rc;
+    if (list_dataset(refresh, loop, site, full, stall_ms, e) == 0)
+        return 0;
+    if (e->code != ERR_DATASET_MISSING || refresh_check_pool(loop, site, stall_ms, e) != 0)
+        return -1;
+    /* Once more: the pool may have come between the two. Only now it is known to be missing. */
+    if (list_dataset(refresh, loop, site, full, stall_ms, e) == 0)
+        return 0;
+    if (e->code != ERR_DATASET_MISSING)
+        return -1;
+    err_clear(e);
+    holding_clear(&refresh->ds->side[site->side]);
+    refresh->ds->side[site->side].listed = true;
+    return 0;
 }
 
 /* Which snapshots of a side the target lets go. */
@@ -85,6 +95,18 @@ static int read_details(struct refresh *refresh, struct loop *loop, const struct
     }
 }
 
+/* I8: names are what zfs destroy takes, so each must still stand for the guid that the plan means. */
+static int check_confirmed(const struct snapset *set, const bool *chosen, struct err *e)
+{
+    for (size_t i = 0; i < set->n; i++)
+        if (chosen[i] && !(set->v[i].flags & SNAPSHOT_CONFIRMED))
+            return err_set(e, ERR_BUSY,
+                           "%s was renamed or replaced while it was listed, so nothing is "
+                           "destroyed; the next cycle looks again",
+                           set->v[i].name);
+    return 0;
+}
+
 /* I4: holds and clones are read for deletion candidates only, because reading them is slow. */
 static int spare_held_and_cloned(struct refresh *refresh, struct loop *loop,
                                  const struct sites *sites, int64_t stall_ms, struct err *e)
@@ -94,6 +116,8 @@ static int spare_held_and_cloned(struct refresh *refresh, struct loop *loop,
         bool any = false;
         bool *chosen = deletion_candidates(refresh, (enum side)side, &any);
         int rc = any ? read_details(refresh, loop, &sites->side[side], chosen, stall_ms, e) : 0;
+        if (rc == 0)
+            rc = check_confirmed(&refresh->ds->side[side].snapshots, chosen, e);
         free(chosen);
         if (rc != 0)
             return -1;
@@ -126,6 +150,9 @@ int refresh_dataset(struct refresh *refresh, struct loop *loop, const struct con
     if (spare_held_and_cloned(refresh, loop, sites, stall_ms, e) != 0)
         return err_wrap(e, "cannot read holds and clones");
     plan_build(&refresh->plan, refresh->ds, &refresh->target);
+    if (plan_check_strangers(&refresh->plan, refresh->ds, &refresh->target,
+                             &refresh->target.error) != 0)
+        refresh->plan.n = 0;
     return plan_validate(&refresh->plan, refresh->ds, &refresh->target, &refresh->rules, e);
 }
 

@@ -49,6 +49,19 @@ void retries_note_success(struct retries *retries, const char *name)
     retries->v[at] = retries->v[--retries->n];
 }
 
+void retries_forget(struct retries *retries, bool (*is_gone)(void *arg, const char *name),
+                    void *arg)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < retries->n; i++) {
+        if (is_gone(arg, retries->v[i].name))
+            free(retries->v[i].name);
+        else
+            retries->v[kept++] = retries->v[i];
+    }
+    retries->n = kept;
+}
+
 bool retries_is_waiting(const struct retries *retries, const char *name, int64_t now_ms)
 {
     size_t at = find(retries, name);

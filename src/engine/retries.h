@@ -25,6 +25,10 @@ void retries_note_failure(struct retries *retries, const char *name, int64_t now
                           int64_t interval);
 void retries_note_success(struct retries *retries, const char *name);
 
+/* Forgets every dataset of which `is_gone(arg, name)`: what is not there never succeeds. */
+void retries_forget(struct retries *retries, bool (*is_gone)(void *arg, const char *name),
+                    void *arg);
+
 /* Whether the dataset has to wait still. */
 bool retries_is_waiting(const struct retries *retries, const char *name, int64_t now_ms);
 

@@ -109,20 +109,20 @@ static int try_transfer(struct steps *steps, const struct attempt *attempt, uint
 }
 
 /* I7: only where configured, and only writes after the newest snapshot: plain zfs rollback refuses
- * to go behind a snapshot. */
-static int roll_back(struct steps *steps, const struct attempt *attempt, struct err *e)
+ * to go behind a snapshot. It has the name that the remote knows it by. */
+static int roll_back(struct steps *steps, struct err *e)
 {
-    const struct step *step = &steps->refresh.plan.v[attempt->at];
-    const char *start;
-    const char *end;
-    step_names(step, steps->refresh.ds, &steps->refresh.target, &start, &end);
+    const struct snapshot *tip = snapset_newest(&steps->refresh.ds->side[SIDE_REMOTE].snapshots);
+    if (tip == NULL)
+        return -1; /* nothing to go back to: the failure stands */
     struct argv argv;
     argv_init(&argv);
-    command_rollback(&argv, steps->full[SIDE_REMOTE], (struct snapname){start});
+    command_rollback(&argv, steps->full[SIDE_REMOTE], (struct snapname){tip->name});
     report_note(&steps->report, LEVEL_WARNING,
-                "the remote copy was written to: rolling it back to its newest snapshot %s", start);
+                "the remote copy was written to: rolling it back to its newest snapshot %s",
+                tip->name);
     if (run(steps, SIDE_REMOTE, &argv, e) != 0)
-        return err_wrap(e, "cannot roll the remote back to %s", start);
+        return err_wrap(e, "cannot roll the remote back to %s", tip->name);
     return 0;
 }
 
@@ -133,7 +133,7 @@ static int transfer_or_roll_back(struct steps *steps, const struct attempt *atte
         return 0;
     steps->look_again = e->code == ERR_BUSY;
     if (e->code == ERR_MODIFIED && steps->config->rollback && !steps->rolled_back) {
-        if (roll_back(steps, attempt, e) != 0)
+        if (roll_back(steps, e) != 0)
             return -1;
         steps->rolled_back = true;
         steps->look_again = true;
@@ -141,36 +141,32 @@ static int transfer_or_roll_back(struct steps *steps, const struct attempt *atte
     return -1;
 }
 
-/* Destroys bookmarks of ours other than that of `guid`. */
-static void remove_old_bookmarks(struct steps *steps, uint64_t guid)
+static void remove_bookmark(struct steps *steps, const char *name)
 {
-    const struct snapset *set = &steps->refresh.ds->side[SIDE_LOCAL].bookmarks;
     struct err e = ERR_INIT;
     struct argv argv;
-    for (size_t i = 0; i < set->n; i++) {
-        if (set->v[i].guid == guid || !bookmark_is_ours(set->v[i].name, set->v[i].guid))
-            continue;
-        argv_init(&argv);
-        command_destroy_bookmark(&argv, steps->full[SIDE_LOCAL], (struct snapname){set->v[i].name});
-        if (run(steps, SIDE_LOCAL, &argv, &e) != 0 && e.code != ERR_SNAPSHOT_MISSING &&
-            e.code != ERR_DATASET_MISSING)
-            report_note(&steps->report, LEVEL_WARNING, "cannot remove the old bookmark %s: %s",
-                        set->v[i].name, e.msg);
-    }
+    argv_init(&argv);
+    command_destroy_bookmark(&argv, steps->full[SIDE_LOCAL], (struct snapname){name});
+    if (run(steps, SIDE_LOCAL, &argv, &e) != 0 && e.code != ERR_SNAPSHOT_MISSING &&
+        e.code != ERR_DATASET_MISSING)
+        report_note(&steps->report, LEVEL_WARNING, "cannot remove the old bookmark %s: %s", name,
+                    e.msg);
 }
 
-static void remove_own_bookmark(struct steps *steps)
+/* I3: only bookmarks of ours that are older than `snap`. A newer one may be all that is left of the
+ * base of the next increment. */
+static void remove_older_bookmarks(struct steps *steps, const struct snapshot *snap)
 {
-    char name[40];
-    struct snapname checked;
-    struct err e = ERR_INIT;
-    struct argv argv;
-    snprintf(name, sizeof(name), "backupd-%llu", (unsigned long long)steps->bookmarked);
-    if (snapname_check(name, &checked, &e) != 0)
-        return;
-    argv_init(&argv);
-    command_destroy_bookmark(&argv, steps->full[SIDE_LOCAL], checked);
-    run(steps, SIDE_LOCAL, &argv, &e);
+    const struct snapset *set = &steps->refresh.ds->side[SIDE_LOCAL].bookmarks;
+    for (size_t i = 0; i < set->n; i++)
+        if (set->v[i].createtxg < snap->createtxg &&
+            bookmark_is_ours(set->v[i].name, set->v[i].guid))
+            remove_bookmark(steps, set->v[i].name);
+    if (steps->bookmarked != 0 && steps->bookmarked != snap->guid) {
+        char name[40];
+        snprintf(name, sizeof(name), "backupd-%llu", (unsigned long long)steps->bookmarked);
+        remove_bookmark(steps, name);
+    }
 }
 
 void steps_bookmark(struct steps *steps, size_t place)
@@ -184,10 +180,7 @@ void steps_bookmark(struct steps *steps, size_t place)
         report_note(&steps->report, LEVEL_WARNING, "cannot bookmark %s: %s", snap->name, e.msg);
         return;
     }
-    if (steps->bookmarked != 0 && steps->bookmarked != snap->guid)
-        remove_own_bookmark(steps);
-    else
-        remove_old_bookmarks(steps, snap->guid);
+    remove_older_bookmarks(steps, snap);
     steps->bookmarked = snap->guid;
 }
 
@@ -213,6 +206,11 @@ static int prepare(struct steps *steps, unsigned *ret_flags, struct err *e)
     const struct holding *local = &steps->refresh.ds->side[SIDE_LOCAL];
     bool overwrites;
     *ret_flags = creation_flags(steps);
+    /* A placeholder for an encrypted parent could never take it any more. */
+    if (steps->ancestor_failed && local->encrypted &&
+        destination_check_parent(steps->loop, site(steps, SIDE_REMOTE), steps->full[SIDE_REMOTE],
+                                 stall_ms(steps), e) != 0)
+        return -1;
     if (destination_prepare(steps->loop, site(steps, SIDE_REMOTE), steps->full[SIDE_REMOTE],
                             steps->refresh.ds->side[SIDE_REMOTE].exists, local->encrypted,
                             local->type == DATASET_VOLUME, stall_ms(steps), &overwrites, e) != 0)

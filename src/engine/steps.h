@@ -15,6 +15,7 @@ struct steps {
     struct refresh refresh; /* the newest listing and plan of the dataset */
     struct dsbuf full_buf[SIDE_COUNT];
     struct dsname full[SIDE_COUNT]; /* the dataset's full names */
+    bool ancestor_failed;           /* as in struct worker_task */
     uint64_t bookmarked;            /* guid of the bookmark that this worker made last, or 0 */
     bool rolled_back;               /* the remote, which this worker does once */
     bool look_again;                /* what failed may succeed after a new listing */

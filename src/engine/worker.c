@@ -116,7 +116,7 @@ static int settle_token(struct steps *steps, bool dryrun, struct err *e)
     size_t at = first_transfer(&steps->refresh.plan);
     int rc = describe_token(steps, text, &token, e);
     if (rc != 0 && e->code != ERR_TOKEN_STALE && e->code != ERR_SNAPSHOT_MISSING &&
-        e->code != ERR_DATASET_MISSING && e->code != ERR_PARSE) {
+        e->code != ERR_DATASET_MISSING) {
         err_wrap(e, "cannot tell what the interrupted receive holds");
         goto out;
     }
@@ -195,6 +195,8 @@ static int work(struct steps *steps, bool dryrun, struct err *e)
 {
     if (refresh_again(steps, e) != 0)
         return -1;
+    if (!steps->refresh.ds->side[SIDE_LOCAL].exists)
+        return 0; /* I9: its source is gone, and the remote stays as it is, its token too */
     if (steps->refresh.target.error.code != ERR_NONE) {
         *e = steps->refresh.target.error;
         return -1;
@@ -259,6 +261,7 @@ int worker_main(void *arg, int fd)
     struct steps steps = {
         .config = task->config,
         .sites = task->sites,
+        .ancestor_failed = task->ancestor_failed,
         .report = {.fd = fd, .cycle = task->cycle, .dataset = task->name},
     };
     report_started(&steps.report);

@@ -13,7 +13,8 @@ struct worker_task {
     const struct sites *sites;
     const char *name; /* of the dataset, below the roots */
     uint64_t cycle;
-    bool dryrun; /* runs every listing and no command that changes anything */
+    bool ancestor_failed; /* in this cycle, so that the remote may lack it */
+    bool dryrun;          /* runs every listing and no command that changes anything */
 };
 
 /* Runs `arg`, a struct worker_task, and writes events to `fd`. A proc_fork_fn. */

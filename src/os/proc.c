@@ -20,6 +20,9 @@
 /* From SIGTERM to SIGKILL. */
 #define KILL_AFTER_MS 2000
 
+/* From SIGKILL to giving up on a child that the kernel does not let go. */
+#define ABANDON_AFTER_MS 5000
+
 /* How long a pipe may outlive the child. */
 #define PIPE_GRACE_MS 1000
 
@@ -72,11 +75,26 @@ static void close_pipe(struct child_pipe *pipe)
     pipe->fd = -1;
 }
 
-static void on_kill_timer(void *arg)
+static void finish(struct proc *proc);
+
+/* A child that the kernel holds, as on a suspended pool, cannot be waited for: it is reaped whenever
+ * it ends, and whoever waits for it hears of it now. */
+static void on_abandon_timer(void *arg)
 {
     struct proc *proc = arg;
     proc->kill_timer = NULL;
+    loop_unwatch_child(proc->loop, proc->pid);
+    proc->result.status = -1;
+    proc->result.signo = SIGKILL;
+    proc->result.run_ms = clock_monotonic_ms() - proc->started_ms;
+    finish(proc);
+}
+
+static void on_kill_timer(void *arg)
+{
+    struct proc *proc = arg;
     proc_signal_group(proc->pid, SIGKILL);
+    proc->kill_timer = loop_add_timer(proc->loop, ABANDON_AFTER_MS, on_abandon_timer, proc);
 }
 
 /* The loop reaps the child and says so in one go, so that until then the number is still its. */

@@ -68,7 +68,8 @@ struct proc *proc_start(struct loop *loop, const struct proc_spec *spec, struct 
 /* Counts as output for the stall watchdog: something else shows that the child gets on. */
 void proc_touch(struct proc *proc);
 
-/* SIGTERM to its group, SIGKILL two seconds later. on_exit is still called, from the loop. */
+/* SIGTERM to its group, SIGKILL two seconds later. on_exit is still called, from the loop: five
+ * seconds after that also where the kernel does not let the child go. */
 void proc_cancel(struct proc *proc);
 
 /* Its pid, which is also its process group. */

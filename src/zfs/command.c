@@ -62,7 +62,7 @@ void command_exists(struct argv *argv, struct dsname ds)
 void command_get_placeholder(struct argv *argv, struct dsname ds)
 {
     argv_add_all(argv, "zfs", "get", "-Hp", "-o", "property,value,source");
-    argv_add_format(argv, "%s,type,mounted,mountpoint", PLACEHOLDER_PROPERTY);
+    argv_add_format(argv, "%s,type,mounted,mountpoint,referenced", PLACEHOLDER_PROPERTY);
     argv_add(argv, ds.s);
 }
 
@@ -147,7 +147,7 @@ void command_create_placeholder(struct argv *argv, struct dsname ds)
 
 void command_mark_placeholder(struct argv *argv, struct dsname ds)
 {
-    argv_add_all(argv, "zfs", "set", PLACEHOLDER_SETTING, ds.s);
+    argv_add_all(argv, "zfs", "set", PLACEHOLDER_SETTING, "readonly=on", ds.s);
 }
 
 void command_unmark_placeholder(struct argv *argv, struct dsname ds)

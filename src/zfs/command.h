@@ -38,8 +38,8 @@ bool command_list_details(struct argv *argv, struct dsname ds, const struct snap
 /* Whether `ds` is there: prints its name. */
 void command_exists(struct argv *argv, struct dsname ds);
 
-/* What destination_look reads: property, value and source of the placeholder mark, type, mounted
- * and mountpoint. */
+/* What destination_look reads: property, value and source of the placeholder mark, type, mounted,
+ * mountpoint and referenced. */
 void command_get_placeholder(struct argv *argv, struct dsname ds);
 
 /*
@@ -84,7 +84,8 @@ void command_abort_receive(struct argv *argv, struct dsname ds);
 /* Makes a placeholder. */
 void command_create_placeholder(struct argv *argv, struct dsname ds);
 
-/* Marks an existing dataset as a placeholder, or takes the mark away. */
+/* Marks an existing dataset as a placeholder, read-only so that it stays empty, or takes the mark
+ * away. */
 void command_mark_placeholder(struct argv *argv, struct dsname ds);
 void command_unmark_placeholder(struct argv *argv, struct dsname ds);
 

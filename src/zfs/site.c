@@ -28,9 +28,14 @@ int shell_quote(struct str *out, const char *word, struct err *e)
     return 0;
 }
 
-/* The options that every ssh of ours has. The user's come first: ssh takes the first it sees. */
-static void add_ssh_options(const struct ssh *ssh, struct argv *ret)
+/* The options that every ssh of ours has. ssh takes the first it sees of each: the shared
+ * connection is ours to say, and everything else the user's. */
+static void add_ssh_options(const struct ssh *ssh, const char *master, const char *control_path,
+                            struct argv *ret)
 {
+    argv_add_format(ret, "-oControlMaster=%s", master);
+    argv_add_format(ret, "-oControlPath=%s", control_path);
+    argv_add(ret, "-oControlPersist=no");
     for (size_t i = 0; i < ssh->option_count; i++)
         argv_add(ret, ssh->options[i]);
     if (ssh->key[0] != '\0')
@@ -58,10 +63,8 @@ static int wrap_for_ssh(const struct ssh *ssh, enum site_connection connection,
     }
     if (rc == 0) {
         argv_add(ret, "ssh");
-        add_ssh_options(ssh, ret);
         bool shared = connection == SITE_SHARED && ssh->control_path[0] != '\0';
-        argv_add(ret, "-oControlMaster=no");
-        argv_add_format(ret, "-oControlPath=%s", shared ? ssh->control_path : "none");
+        add_ssh_options(ssh, "no", shared ? ssh->control_path : "none", ret);
         argv_add_all(ret, "--", ssh->host, line.s);
     }
     str_fini(&line);
@@ -88,8 +91,6 @@ void site_master(const struct ssh *ssh, struct argv *ret)
 {
     argv_init(ret);
     argv_add(ret, "ssh");
-    add_ssh_options(ssh, ret);
-    argv_add_all(ret, "-oControlMaster=yes", "-oControlPersist=no");
-    argv_add_format(ret, "-oControlPath=%s", ssh->control_path);
+    add_ssh_options(ssh, "yes", ssh->control_path, ret);
     argv_add_all(ret, "-N", "--", ssh->host);
 }

@@ -276,9 +276,10 @@ run_tests() {
         sentence=${name#test_}
         sentence=${sentence//_/ }
         begin=$SECONDS
-        status=0
         rm -f "$SCENARIO_DIR"/{why,skipped,late,last}
-        run_one "$name" || status=$?
+        # Not before an ||, which would switch errexit off in the test as well.
+        run_one "$name"
+        status=$?
         if [ -e "$SCENARIO_DIR/skipped" ]; then
             echo "ok $number - $sentence # SKIP $(cat "$SCENARIO_DIR/skipped")"
         elif [ $status = 0 ] && [ ! -e "$SCENARIO_DIR/why" ]; then

@@ -120,6 +120,8 @@ static void help_and_version_work_in_every_spelling(void **state)
     assert_int_equal(options.command, COMMAND_HELP);
     assert_int_equal(PARSE(&options, &e, "-h"), 0);
     assert_int_equal(options.command, COMMAND_HELP);
+    assert_int_equal(PARSE(&options, &e, "-help", "adopt"), 0);
+    assert_int_equal(options.command, COMMAND_HELP);
     assert_int_equal(PARSE(&options, &e, "version"), 0);
     assert_int_equal(options.command, COMMAND_VERSION);
     assert_int_equal(PARSE(&options, &e, "-version"), 0);

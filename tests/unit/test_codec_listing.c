@@ -97,11 +97,11 @@ static void datasets_snapshots_bookmarks_and_details_come_in(void **state)
     read_all(&inv, LISTING_DETAILS, SIDE_LOCAL, DETAILS);
     char *seen = describe(&inv);
     assert_string_equal(
-        seen, "[] local exists=1 listed=1 type=1 encrypted=0 token=none @daily-1:1:10:1700000000:0 "
-              "@daily-2:18446744073709551615:11:-5:1 #backupd-1:1:10:1700000000:0\n"
+        seen, "[] local exists=1 listed=1 type=1 encrypted=0 token=none @daily-1:1:10:1700000000:4 "
+              "@daily-2:18446744073709551615:11:-5:5 #backupd-1:1:10:1700000000:0\n"
               "[] remote exists=0 listed=0 type=0 encrypted=0 token=none\n"
               "[/home] local exists=1 listed=1 type=1 encrypted=1 token=1-ab-cd-ef "
-              "@x y:9223372036854775808:12:0:2 #old:8:9:0:0\n"
+              "@x y:9223372036854775808:12:0:6 #old:8:9:0:0\n"
               "[/home] remote exists=0 listed=0 type=0 encrypted=0 token=none\n"
               "[/home/a b] local exists=1 listed=1 type=2 encrypted=0 token=none "
               "@c:d_e.f-g:7:18446744073709551615:3:0\n"
@@ -176,8 +176,10 @@ static void lines_of_several_datasets_may_be_mixed(void **state)
     assert_int_equal(inventory_find(&inv, "/y")->side[SIDE_LOCAL].snapshots.n, 2);
     read_all(&inv, LISTING_DETAILS, SIDE_LOCAL,
              "tank/data/x@b\t3\t1\t-\ntank/data/y@b\t4\t1\t-\ntank/data/x@a\t1\t1\t-\n");
-    assert_int_equal(inventory_find(&inv, "/x")->side[SIDE_LOCAL].snapshots.v[0].flags, 1);
-    assert_int_equal(inventory_find(&inv, "/x")->side[SIDE_LOCAL].snapshots.v[1].flags, 1);
+    assert_int_equal(inventory_find(&inv, "/x")->side[SIDE_LOCAL].snapshots.v[0].flags,
+                     SNAPSHOT_HELD | SNAPSHOT_CONFIRMED);
+    assert_int_equal(inventory_find(&inv, "/x")->side[SIDE_LOCAL].snapshots.v[1].flags,
+                     SNAPSHOT_HELD | SNAPSHOT_CONFIRMED);
     assert_int_equal(inventory_find(&inv, "/y")->side[SIDE_LOCAL].snapshots.v[0].flags, 0);
     inventory_fini(&inv);
 }
@@ -192,7 +194,34 @@ static void details_clear_what_is_no_longer_so(void **state)
     read_all(&inv, LISTING_DETAILS, SIDE_LOCAL, "tank/data@renamed\t1\t3\ttank/clone\n");
     assert_int_equal(set->v[0].flags, SNAPSHOT_HELD | SNAPSHOT_CLONED);
     read_all(&inv, LISTING_DETAILS, SIDE_LOCAL, "tank/data@a\t1\t0\t-\n");
+    assert_int_equal(set->v[0].flags, SNAPSHOT_CONFIRMED);
+    inventory_fini(&inv);
+}
+
+static void i8_a_snapshot_that_lost_its_name_to_another_is_not_confirmed(void **state)
+{
+    (void)state;
+    struct inventory inv;
+    inventory_init(&inv);
+    read_all(&inv, LISTING_SNAPSHOTS, SIDE_LOCAL, "tank/data@a\t1\t2\t3\ntank/data@b\t2\t3\t3\n");
+    const struct snapset *set = &inventory_find(&inv, "")->side[SIDE_LOCAL].snapshots;
+    read_all(&inv, LISTING_DETAILS, SIDE_LOCAL, "tank/data@a\t2\t0\t-\n");
     assert_int_equal(set->v[0].flags, 0);
+    assert_int_equal(set->v[1].flags, 0);
+    inventory_fini(&inv);
+}
+
+static void a_listing_of_datasets_that_is_empty_is_not_believed(void **state)
+{
+    (void)state;
+    struct inventory inv;
+    struct listing listing;
+    struct err e = ERR_INIT;
+    inventory_init(&inv);
+    listing_init(&listing, LISTING_DATASETS, &inv, SIDE_LOCAL, ROOT);
+    assert_int_equal(listing_end(&listing, &e), -1);
+    assert_int_equal(e.code, ERR_PARSE);
+    listing_fini(&listing);
     inventory_fini(&inv);
 }
 
@@ -370,6 +399,8 @@ int main(void)
         cmocka_unit_test(a_snapshot_line_makes_its_dataset_exist),
         cmocka_unit_test(lines_of_several_datasets_may_be_mixed),
         cmocka_unit_test(details_clear_what_is_no_longer_so),
+        cmocka_unit_test(i8_a_snapshot_that_lost_its_name_to_another_is_not_confirmed),
+        cmocka_unit_test(a_listing_of_datasets_that_is_empty_is_not_believed),
         cmocka_unit_test(a_guid_may_be_in_two_datasets_but_not_twice_in_one),
         cmocka_unit_test(two_bookmarks_may_share_a_guid),
         cmocka_unit_test(a_bad_line_is_named_and_quoted),

@@ -242,6 +242,28 @@ static void i3_the_bookmarked_remote_snapshot_is_kept(void **state)
                    "daily-0 daily-2", "-r daily-1");
 }
 
+static size_t missing_bookmark(const char *words)
+{
+    struct fixture f;
+    fixture_init(&f, "daily=9", "daily=9", words);
+    fixture_plan(&f);
+    size_t place = target_missing_bookmark(&f.target, f.ds);
+    fixture_fini(&f);
+    return place;
+}
+
+static void i3_the_newest_shared_is_bookmarked_but_never_below_a_newer_bookmark(void **state)
+{
+    (void)state;
+    assert_int_equal(missing_bookmark("daily-1:lr daily-2:lr"), 1);
+    assert_int_equal(missing_bookmark("daily-1:lr daily-2:lrb"), TARGET_NONE);
+    assert_int_equal(missing_bookmark("daily-1:lrb daily-2:lr"), 1);
+    assert_int_equal(missing_bookmark("daily-1:lr daily-2:lrB"), 1);
+    /* Somebody destroyed the newest shared here: its bookmark is the base of the next increment. */
+    assert_int_equal(missing_bookmark("daily-1:lr daily-2:rb daily-3:l"), TARGET_NONE);
+    assert_int_equal(missing_bookmark("daily-1:l daily-2:l"), TARGET_NONE);
+}
+
 static void a_bookmark_older_than_the_latest_shared_keeps_nothing(void **state)
 {
     (void)state;
@@ -423,6 +445,7 @@ int main(void)
         cmocka_unit_test(an_empty_remote_gets_one_copy_and_then_increments),
         cmocka_unit_test(a_bookmark_stands_in_for_the_destroyed_snapshot),
         cmocka_unit_test(i3_the_bookmarked_remote_snapshot_is_kept),
+        cmocka_unit_test(i3_the_newest_shared_is_bookmarked_but_never_below_a_newer_bookmark),
         cmocka_unit_test(a_bookmark_older_than_the_latest_shared_keeps_nothing),
         cmocka_unit_test(a_bookmark_decides_by_createtxg_what_is_newer),
         cmocka_unit_test(a_clock_that_stepped_back_does_not_stop_replication),

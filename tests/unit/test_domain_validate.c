@@ -420,6 +420,26 @@ static void a_refusal_says_which_step_it_is(void **state)
     fixture_fini(&f);
 }
 
+static enum err_code strangers(const char *words)
+{
+    struct fixture f;
+    struct err e = ERR_INIT;
+    fixture_init(&f, "daily=1", "daily=1", words);
+    fixture_plan(&f);
+    plan_check_strangers(&f.plan, f.ds, &f.target, &e);
+    fixture_fini(&f);
+    return e.code;
+}
+
+static void a_remote_that_shares_nothing_is_never_pruned(void **state)
+{
+    (void)state;
+    assert_int_equal(strangers("daily-1:l daily-2:r daily-3:r daily-4:r"), ERR_DIVERGED);
+    assert_int_equal(strangers("daily-1:lr daily-2:r daily-3:r daily-4:r"), ERR_NONE);
+    assert_int_equal(strangers("daily-1:rb daily-2:r daily-3:r daily-4:r daily-5:l"), ERR_NONE);
+    assert_int_equal(strangers("daily-1:l daily-2:l daily-3:l"), ERR_NONE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -452,6 +472,7 @@ int main(void)
         cmocka_unit_test(steps_beside_an_error_are_refused),
         cmocka_unit_test(a_target_that_lies_about_counterparts_is_not_believed),
         cmocka_unit_test(a_refusal_says_which_step_it_is),
+        cmocka_unit_test(a_remote_that_shares_nothing_is_never_pruned),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

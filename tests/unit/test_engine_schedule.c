@@ -63,12 +63,32 @@ static void asking_for_a_cycle_makes_everything_due_and_forgets_no_count(void **
     retries_fini(&retries);
 }
 
+static bool is_a(void *arg, const char *name)
+{
+    (void)arg;
+    return name[1] == 'a';
+}
+
+static void what_is_gone_is_forgotten_and_keeps_nobody_awake(void **state)
+{
+    (void)state;
+    struct retries retries;
+    retries_init(&retries);
+    retries_note_failure(&retries, "/a", 0, 3600);
+    retries_note_failure(&retries, "/b", 5000, 3600);
+    retries_forget(&retries, is_a, NULL);
+    assert_int_equal(retries_next_due(&retries), 65000);
+    assert_false(retries_is_waiting(&retries, "/a", 0));
+    retries_fini(&retries);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_wait_doubles_from_a_minute_up_to_the_interval),
         cmocka_unit_test(a_dataset_that_failed_waits_and_others_do_not),
         cmocka_unit_test(a_success_ends_the_waiting),
+        cmocka_unit_test(what_is_gone_is_forgotten_and_keeps_nobody_awake),
         cmocka_unit_test(asking_for_a_cycle_makes_everything_due_and_forgets_no_count),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

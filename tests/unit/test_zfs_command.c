@@ -171,9 +171,10 @@ static void over_ssh_every_word_is_quoted_and_the_users_options_come_first(void 
     command_exists(&command, DS);
     assert_int_equal(site_wrap(&site, SITE_SHARED, &command, &argv, &e), 0);
     assert_string_equal(joined(&argv),
-                        "ssh|-p|2222|-i|/root/key|-oIdentitiesOnly=yes|-a|-x|-T|-oBatchMode=yes|"
+                        "ssh|-oControlMaster=no|-oControlPath=/run/backupd/x|-oControlPersist=no|"
+                        "-p|2222|-i|/root/key|-oIdentitiesOnly=yes|-a|-x|-T|-oBatchMode=yes|"
                         "-oStrictHostKeyChecking=yes|-oConnectTimeout=15|-oServerAliveInterval=15|"
-                        "-oServerAliveCountMax=4|-oControlMaster=no|-oControlPath=/run/backupd/x|"
+                        "-oServerAliveCountMax=4|"
                         "--|root@nas|zfs 'list' '-Hp' '-o' 'name' 'tank/a b'");
 }
 

@@ -7,7 +7,7 @@
 rules() { write_config local.policy 'hourly = 2' remote.policy 'hourly = 2' "$@"; }
 
 # The same without ssh, of which an emulated machine can only do a few in a minute: plan starts several for a dataset.
-rules_here() { rules remote 'ssh_host = ""; ssh_options = []' "$@"; }
+rules_here() { rules remote 'ssh_host = ""; ssh_options = []'; }
 
 # Two pools with work of every kind ahead: a first copy, increments, deletions on both sides.
 prepare() {
