@@ -303,6 +303,13 @@ static void the_local_root_is_required(void **state)
     refuses("[[local]]\nroot = \"a\"\n", "c.toml:1:1: ", "a table is needed");
 }
 
+static void a_remote_with_a_host_and_no_root_is_a_mistake(void **state)
+{
+    (void)state;
+    refuses("[local]\nroot = \"a\"\n[remote]\nssh_host = \"h\"\n", "c.toml:3:1: ",
+            "remote has an ssh_host and no root");
+}
+
 static void a_root_is_a_legal_dataset_name(void **state)
 {
     (void)state;
@@ -581,6 +588,7 @@ int main(void)
         cmocka_unit_test(an_overrides_name_that_no_dataset_has_is_a_mistake),
         cmocka_unit_test(the_same_override_twice_is_a_mistake),
         cmocka_unit_test(the_local_root_is_required),
+        cmocka_unit_test(a_remote_with_a_host_and_no_root_is_a_mistake),
         cmocka_unit_test(a_root_is_a_legal_dataset_name),
         cmocka_unit_test(a_remote_on_this_machine_lies_apart_from_the_local_root),
         cmocka_unit_test(without_a_remote_root_there_is_no_remote),

@@ -59,9 +59,8 @@ test_each_side_keeps_as_many_as_its_policy_says() {
 test_adjacent_snapshots_are_destroyed_by_one_command_that_names_each() {
     local before
     zfs create $SRC/b
-    write_config local.policy 'hourly = 9' remote.policy 'hourly = 9'
     snap $SRC/b hourly-1 hourly-2 hourly-3 hourly-4 hourly-5
-    once
+    zfs send -wR $SRC/b@hourly-5 | zfs receive -u $DST/b
     write_config local.policy 'hourly = 1' remote.policy 'hourly = 1'
     before=$(zpool history $SRC_POOL | grep -c 'zfs destroy')
     once
@@ -79,14 +78,11 @@ test_adjacent_snapshots_are_destroyed_by_one_command_that_names_each() {
 test_unmanaged_snapshots_stay_on_both_sides_until_the_configuration_says_destroy() {
     zfs create $SRC/c
     write_config local.policy 'hourly = 1' remote.policy 'hourly = 1'
-    snap $SRC/c hourly-1
-    once
-    snap $SRC/c manual-1 other manual-held
+    snap $SRC/c hourly-1 manual-1 other manual-held
     zfs hold keep $SRC/c@manual-held
     # By hand, since backupd sends none of a type that it was not told about.
-    zfs send -w -I hourly-1 $SRC/c@manual-held | zfs receive -u $DST/c
+    zfs send -wR $SRC/c@manual-held | zfs receive -u $DST/c
     snap $SRC/c hourly-2
-    once
     once
     assert_output_lacks "destroy "
     assert_snapshots local /c hourly-1 manual-1 other manual-held hourly-2

@@ -60,15 +60,14 @@ test_the_login_shell_of_the_remote_may_be_csh() {
     assert_property "$DST" backupd:placeholder on local
     assert_snapshots remote "/a b" hourly-1 "hourly-2 or so"
     assert_snapshots remote "/a b/c: d" hourly-1 "hourly-2 or so"
-    snap -r "$SRC/a b" hourly-3 hourly-4
+    # Next come a full stream over the placeholder, increments and deletions.
+    snap "$SRC" hourly-3
+    snap "$SRC/a b/c: d" hourly-3 hourly-4
     once
     once
-    assert_snapshots remote "/a b" hourly-1 hourly-3 hourly-4
+    assert_same_guids "" hourly-3
     assert_snapshots remote "/a b/c: d" hourly-1 hourly-3 hourly-4
     assert_same_guids "/a b/c: d" hourly-1 hourly-3 hourly-4
-    snap "$SRC" hourly-5
-    once
-    assert_same_guids "" hourly-5
     assert_property "$DST" backupd:placeholder - -
 }
 
@@ -177,6 +176,8 @@ test_adopt_makes_a_placeholder_of_an_empty_dataset_and_the_next_run_fills_it() {
     assert_property "$DST" backupd:placeholder - -
     assert_property "$DST" readonly on local
     assert_property "$DST" canmount noauto local
+    # It was mounted before.
+    assert_property "$DST" mounted no
     snap "$SRC" hourly-2
     once
     assert_same_guids "" hourly-1 hourly-2

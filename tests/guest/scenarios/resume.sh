@@ -56,7 +56,7 @@ taken_in() { sed -n 's/^rchar: //p' "/proc/$1/io" 2>/dev/null || :; }
 
 descendants() {
     local child
-    for child in $(pgrep -P "$1"); do
+    for child in $(pgrep -P "$1" || :); do
         descendants "$child"
         echo "$child"
     done
@@ -183,7 +183,7 @@ test_a_receive_that_has_not_ended_yet_is_waited_for_and_then_resumed() {
     zfs create $DST
     zfs set backupd:placeholder=on $DST
     # Half of a stream, whose pipe stays open for a while.
-    { zfs send -w $SRC/a@daily-1 | head -c $((SIZE_MIB << 19)); sleep 12; } 2>/dev/null | zfs receive -s -u -o readonly=on $DST/a 2>/dev/null &
+    { zfs send -w $SRC/a@daily-1 | head -c $((SIZE_MIB << 19)) || :; sleep 12; } 2>/dev/null | zfs receive -s -u -o readonly=on $DST/a 2>/dev/null &
     holder=$!
     wait_until 10 exists $DST/a
     assert_resumed
