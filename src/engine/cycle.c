@@ -91,8 +91,7 @@ static void handle_pool(void *arg, const struct err *e)
     if (e != NULL && e->code != ERR_DATASET_MISSING && e->code != ERR_POOL_MISSING)
         error = *e;
     else if (e != NULL)
-        err_set(&error, ERR_POOL_MISSING, "the pool %.*s is not imported", (int)strcspn(root, "/"),
-                root);
+        site_pool_missing(&cycle->spec.sites->side[discovery->side], &error);
     else if (discovery->side == SIDE_LOCAL)
         err_set(&error, ERR_DATASET_MISSING, "there is no dataset %s: see root under [local]",
                 root);
@@ -110,12 +109,9 @@ static void look_at_pool(struct cycle *cycle, enum side side)
     struct discovery *discovery = &cycle->pool[side];
     const struct site *site = &cycle->spec.sites->side[side];
     struct dsbuf buf;
-    size_t len = strcspn(site->root.s, "/");
-    memcpy(buf.s, site->root.s, len);
-    buf.s[len] = '\0';
     struct argv argv;
     argv_init(&argv);
-    command_exists(&argv, (struct dsname){buf.s});
+    command_exists(&argv, site_pool(site, &buf));
     struct job_spec spec = {.site = site,
                             .command = &argv,
                             .on_done = handle_pool,

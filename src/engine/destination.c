@@ -111,9 +111,7 @@ int destination_make_parents(struct loop *loop, const struct site *site, struct 
     struct dsbuf buf;
     struct dsname parent;
     if (!parent_of(ds, &buf, &parent))
-        return err_set(e, ERR_POOL_MISSING, "the %s pool %s is not imported%s%s",
-                       side_name(site->side), ds.s, site->ssh == NULL ? "" : " on ",
-                       site_host(site));
+        return site_pool_missing(site, e);
     struct argv argv;
     argv_init(&argv);
     command_exists(&argv, parent);

@@ -11,17 +11,13 @@
 int refresh_check_pool(struct loop *loop, const struct site *site, int64_t stall_ms, struct err *e)
 {
     struct dsbuf buf;
-    size_t len = strcspn(site->root.s, "/");
-    memcpy(buf.s, site->root.s, len);
-    buf.s[len] = '\0';
     struct argv argv;
     argv_init(&argv);
-    command_exists(&argv, (struct dsname){buf.s});
+    command_exists(&argv, site_pool(site, &buf));
     if (job_run_plain(loop, site, &argv, stall_ms, e) == 0)
         return 0;
     if (e->code == ERR_DATASET_MISSING || e->code == ERR_POOL_MISSING)
-        err_set(e, ERR_POOL_MISSING, "the %s pool %s is not imported%s%s", side_name(site->side),
-                buf.s, site->ssh == NULL ? "" : " on ", site_host(site));
+        site_pool_missing(site, e);
     return -1;
 }
 

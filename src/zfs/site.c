@@ -7,6 +7,21 @@ const char *site_host(const struct site *site)
     return site->ssh == NULL ? "" : site->ssh->host;
 }
 
+struct dsname site_pool(const struct site *site, struct dsbuf *buf)
+{
+    size_t len = strcspn(site->root.s, "/");
+    memcpy(buf->s, site->root.s, len);
+    buf->s[len] = '\0';
+    return (struct dsname){buf->s};
+}
+
+int site_pool_missing(const struct site *site, struct err *e)
+{
+    struct dsbuf buf;
+    return err_set(e, ERR_POOL_MISSING, "the %s pool %s is not imported%s%s", side_name(site->side),
+                   site_pool(site, &buf).s, site->ssh == NULL ? "" : " on ", site_host(site));
+}
+
 int shell_quote(struct str *out, const char *word, struct err *e)
 {
     for (const char *p = word; *p != '\0'; p++)

@@ -38,6 +38,12 @@ struct site {
 /* The host's name for messages, or "" for this machine. */
 const char *site_host(const struct site *site);
 
+/* The pool that the site's root lies in, in `buf`, which must outlive the result. */
+struct dsname site_pool(const struct site *site, struct dsbuf *buf);
+
+/* Fills `e` with ERR_POOL_MISSING for that pool. Always returns -1. */
+int site_pool_missing(const struct site *site, struct err *e);
+
 enum site_connection {
     SITE_SHARED,   /* over the shared connection where there is one, else over one of its own */
     SITE_DEDICATED /* over a connection of its own: one connection has one cipher thread */

@@ -113,7 +113,7 @@ test_an_exported_remote_pool_is_one_error_and_does_not_look_like_an_empty_one() 
     zpool export $DST_POOL
     backupd -once
     zpool import -d "$SCENARIO_DIR" $DST_POOL
-    assert_one_error "the pool $DST_POOL is not imported" '[pool-missing]' 'zpool import'
+    assert_one_error "pool $DST_POOL is not imported" '[pool-missing]' 'zpool import'
 }
 
 test_a_full_remote_pool_fails_what_does_not_fit_and_goes_on_when_there_is_room() {
