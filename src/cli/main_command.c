@@ -1,5 +1,6 @@
 #include "cli.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -40,7 +41,7 @@ static int not_here(const char *command)
     return EXIT_FAILED;
 }
 
-int cli_main(int argc, char **argv, const char *version)
+static int run_command(int argc, char **argv, const char *version)
 {
     struct options options;
     struct err e = ERR_INIT;
@@ -70,4 +71,15 @@ int cli_main(int argc, char **argv, const char *version)
     default:
         return options.debug != NULL ? cli_debug(&options) : cli_run(&options, version);
     }
+}
+
+int cli_main(int argc, char **argv, const char *version)
+{
+    int status = run_command(argc, argv, version);
+    /* A plan that did not reach its file must not look like one. */
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        fprintf(stderr, "backupd: cannot write standard output: %s\n", strerror(errno));
+        return status == 0 ? EXIT_FAILED : status;
+    }
+    return status;
 }

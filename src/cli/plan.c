@@ -198,6 +198,10 @@ int cli_plan(const struct options *options)
         printf("]}\n");
     if (rc != 0)
         cli_complain(&e);
+    if (rc != 0 && from_files && e.code == ERR_PARSE)
+        fprintf(stderr,
+                "backupd: a listing is what this prints, with the root of the configuration: "
+                "zfs list -Hp -t snapshot -o name,guid,createtxg,creation -r ROOT\n");
     loop_free(loop);
     inventory_fini(&inv);
     config_fini(config);

@@ -438,8 +438,8 @@ static void check_divergence(struct work *work)
                  local->v[shared - 1].name);
     else
         snprintf(way_out, sizeof(way_out),
-                 "no snapshot is on both sides: zfs rename the remote dataset out of the way, and "
-                 "a full copy is sent");
+                 "as no snapshot is on both sides, zfs rename the remote dataset out of the way, "
+                 "and a full copy is sent");
     err_set(&target->error, ERR_DIVERGED,
             "diverged: the remote's newest snapshot %s has no counterpart here, so %s cannot be "
             "sent; nothing was changed; to go on, destroy %s on the remote if it is not needed, "

@@ -246,19 +246,20 @@ static void tell_finished(struct cycle *cycle, const struct dataset *ds, const s
     emit(cycle, &event);
 }
 
-/* Somebody else's newest snapshot on the remote will be in the way of the next transfer: say so
- * before it is. */
+/* A foreign newest snapshot on the remote keeps older ones of ours from being sent, and is in the
+ * way of the next: say so before that is an error. */
 static void warn_of_stray(struct cycle *cycle, const struct dataset *ds,
                           const struct target *target)
 {
-    const struct snapset *remote = &ds->side[SIDE_REMOTE].snapshots;
     char text[ERR_MSG_MAX];
-    if (remote->n == 0 || !(target->keep[SIDE_REMOTE][remote->n - 1] & KEEP_STRAY))
+    if (target->base_remote == TARGET_NONE || target->base_local != TARGET_NONE ||
+        target->base_bookmark != TARGET_NONE || target->error.code != ERR_NONE)
         return;
-    snprintf(text, sizeof(text),
-             "the remote's newest snapshot %s is not from here; it will be in the way of the next "
-             "transfer: destroy it there if it is not needed",
-             remote->v[remote->n - 1].name);
+    snprintf(
+        text, sizeof(text),
+        "the remote's newest snapshot %s is not from here: nothing older is sent, and the next "
+        "newer one cannot be; destroy it there if it is not needed",
+        ds->side[SIDE_REMOTE].snapshots.v[target->base_remote].name);
     struct event event = {
         .kind = EVENT_NOTE, .dataset = ds->name, .level = LEVEL_WARNING, .text = text};
     emit(cycle, &event);

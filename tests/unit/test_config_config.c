@@ -306,8 +306,8 @@ static void the_local_root_is_required(void **state)
 static void a_remote_with_a_host_and_no_root_is_a_mistake(void **state)
 {
     (void)state;
-    refuses("[local]\nroot = \"a\"\n[remote]\nssh_host = \"h\"\n", "c.toml:3:1: ",
-            "remote has an ssh_host and no root");
+    refuses("[local]\nroot = \"a\"\n[remote]\nssh_host = \"h\"\n",
+            "c.toml:3:1: ", "remote has an ssh_host and no root");
 }
 
 static void a_root_is_a_legal_dataset_name(void **state)
