@@ -11,7 +11,7 @@ PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:$PATH
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # Of one scenario, in seconds: its tests have limits of their own, so only one that hangs outside of them gets there.
-scenario_limit=1200
+scenario_limit=1800
 
 die() {
     echo "host.sh: $*" >&2
@@ -48,21 +48,30 @@ trap clean_up EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 
-# Goes on numbering where the last scenario ended, and makes a failed test of one that broke off.
+# Goes on numbering where the last scenario ended, and makes a failed test of one that broke off. In bash, because some
+# awks read ahead, and then nobody could watch.
 renumber() {
-    awk -v name="$1" -v count="$work/count" -v failed="$work/failed" '
-        BEGIN { getline number < count; close(count); number += 0; plan = -1; here = 0 }
-        /^1\.\.[0-9]+$/ { plan = substr($0, 4) + 0; next }
-        /^(not )?ok [0-9]+ / { here++; number++; sub(/ok [0-9]+ /, "ok " number " ") }
-        /^not ok / { print name > failed }
-        { print; fflush() }
-        END {
-            if (here != plan) {
-                print "not ok " ++number " - " name " runs to its end"
-                print name > failed
-            }
-            print number > count
-        }'
+    local number plan=-1 before line
+    before=$(cat "$work/count" 2>/dev/null || echo 0)
+    number=$before
+    while IFS= read -r line; do
+        if [[ $line =~ ^1\.\.([0-9]+)$ ]]; then
+            plan=${BASH_REMATCH[1]}
+            continue
+        fi
+        if [[ $line =~ ^((not )?ok)\ [0-9]+\ (.*)$ ]]; then
+            number=$((number + 1))
+            line="${BASH_REMATCH[1]} $number ${BASH_REMATCH[3]}"
+            [ -z "${BASH_REMATCH[2]}" ] || : >"$work/failed"
+        fi
+        printf '%s\n' "$line"
+    done
+    if [ $((number - before)) != "$plan" ]; then
+        number=$((number + 1))
+        echo "not ok $number - $1 runs to its end"
+        : >"$work/failed"
+    fi
+    echo "$number" >"$work/count"
 }
 
 mkfifo "$work/pipe"

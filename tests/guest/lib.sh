@@ -17,7 +17,7 @@
 #
 # A test's name is the sentence that it proves: test_the_second_run_sends_nothing. Tests run in the order of the file,
 # each in a subshell with `set -eu -o pipefail` where a command that fails fails the test; what they do to the pools
-# stays for the next one, variables do not. A test that takes longer than TEST_LIMIT seconds (300; set it before
+# stays for the next one, variables do not. A test that takes longer than TEST_LIMIT seconds (400; set it before
 # run_tests) is killed with all it started.
 #
 # What scenario_begin gives, and a trap takes away again however the scenario ends:
@@ -45,7 +45,7 @@
 #                                        default of the same name; a policy replaces the whole default policy.
 #
 # Running it. Each puts standard output in STDOUT, standard error in STDERR, both in OUTPUT, the exit status in STATUS
-# and the seconds it took in TOOK, and fails only if it does not end within 120 seconds (RUN_LIMIT).
+# and the seconds it took in TOOK, and fails only if it does not end within 240 seconds (RUN_LIMIT).
 #
 #     backupd WORD...                    with -config $CONFIG
 #     backupd_bare WORD...               without
@@ -89,8 +89,8 @@ export LC_ALL=C
 # Not the caller's: sbin is not on everybody's path.
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:$PATH
 
-TEST_LIMIT=${TEST_LIMIT:-300}
-RUN_LIMIT=${RUN_LIMIT:-120}
+TEST_LIMIT=${TEST_LIMIT:-400}
+RUN_LIMIT=${RUN_LIMIT:-240}
 SRC_POOL=bkdt_src
 DST_POOL=bkdt_dst
 SRC=$SRC_POOL/data

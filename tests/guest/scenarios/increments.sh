@@ -42,18 +42,18 @@ daily-1 to hourly-4" "$(sends /a)"
 
 test_each_side_keeps_as_many_as_its_policy_says() {
     write_config local.policy 'hourly = 2' remote.policy 'hourly = 3; daily = 1'
-    snap $SRC/a daily-2
+    snap $SRC/a daily-2 hourly-5
     once
-    # The oldest of each side and the earliest and the latest that both have stay, whatever the policies say: here
-    # the latter is daily-2. daily is managed, for the remote's policy names it.
-    assert_snapshots local /a hourly-1 hourly-3 manual-1 hourly-4 daily-2
-    assert_snapshots remote /a hourly-1 hourly-2 hourly-3 hourly-4 daily-2
-    snap $SRC/a hourly-5 daily-3 hourly-6
+    # The oldest stays, and until the run after what was sent now and what was then the newest that both had. Those of
+    # type daily are managed here too, for the remote's policy names it.
+    assert_snapshots local /a hourly-1 manual-1 hourly-4 daily-2 hourly-5
+    assert_snapshots remote /a hourly-1 hourly-3 hourly-4 daily-2 hourly-5
+    assert_same_guids /a hourly-1 hourly-4 hourly-5
+    snap $SRC/a hourly-6
     once
     once
     assert_snapshots local /a hourly-1 manual-1 hourly-5 hourly-6
-    assert_snapshots remote /a hourly-1 hourly-4 hourly-5 daily-3 hourly-6
-    assert_same_guids /a hourly-1 hourly-5 hourly-6
+    assert_snapshots remote /a hourly-1 hourly-4 daily-2 hourly-5 hourly-6
 }
 
 test_adjacent_snapshots_are_destroyed_by_one_command_that_names_each() {
