@@ -8,7 +8,7 @@
 datasets=("" /home /home/ann "/with space" /volume /secret /secret/inner)
 filesystems=("" /home /home/ann "/with space" /secret /secret/inner)
 
-rules() { write_config local.policy 'hourly = 2; daily = 1' remote.policy 'hourly = 1; daily = 2'; }
+rules() { write_config local.policy 'hourly = 2; daily = 1' remote.policy 'hourly = 1; daily = 1'; }
 
 # encrypted DATASET: its key is in $SCENARIO_DIR/key
 encrypted() {
@@ -29,15 +29,14 @@ test_one_run_leaves_on_both_sides_exactly_what_the_policies_say() {
     device=$(volume_device $SRC/volume)
     dd if=/dev/urandom of="$device" bs=64K count=4 conv=fsync status=none
     # Two managed types and one that is none; hourly-1 is in no policy's count.
-    snap -r $SRC daily-1 daily-2
+    snap -r $SRC daily-1
     for name in "${filesystems[@]}"; do fill "$SRC$name" another; done
     snap -r $SRC manual-1 hourly-1 hourly-2 hourly-3
     once
     for name in "${datasets[@]}"; do
-        # daily-1 is the oldest, and the earliest that both sides have.
-        assert_snapshots local "$name" daily-1 daily-2 manual-1 hourly-2 hourly-3
-        assert_snapshots remote "$name" daily-1 daily-2 hourly-3
-        assert_same_guids "$name" daily-1 daily-2 hourly-3
+        assert_snapshots local "$name" daily-1 manual-1 hourly-2 hourly-3
+        assert_snapshots remote "$name" daily-1 hourly-3
+        assert_same_guids "$name" daily-1 hourly-3
     done
 }
 
@@ -100,8 +99,8 @@ test_the_second_run_sends_nothing_and_the_third_does_nothing() {
     assert_equal 7 "$(grep -c 'nothing to do' <<<"$STDOUT")" "datasets with nothing to do"
     assert_equal "$before" "$(fingerprint)"
     for name in "${datasets[@]}"; do
-        assert_snapshots local "$name" daily-1 daily-2 manual-1 hourly-2 hourly-3
-        assert_snapshots remote "$name" daily-1 daily-2 hourly-3
+        assert_snapshots local "$name" daily-1 manual-1 hourly-2 hourly-3
+        assert_snapshots remote "$name" daily-1 hourly-3
     done
 }
 
@@ -125,13 +124,13 @@ test_replication_goes_on_from_the_bookmark_when_somebody_destroyed_every_local_s
     assert_output_has "/home/ann: send hourly-3 to hourly-4" "/secret: send hourly-3 to hourly-4"
     for name in /home/ann /secret; do
         # The base stays until a newer snapshot is on both sides.
-        assert_snapshots remote "$name" daily-1 daily-2 hourly-3 hourly-4
+        assert_snapshots remote "$name" daily-1 hourly-3 hourly-4
         assert_snapshots local "$name" hourly-4
         assert_same_guids "$name" hourly-4
         assert_equal "backupd-$(property "$SRC$name@hourly-4" guid)" "$(bookmarks "$SRC$name")"
     done
     once
-    for name in /home/ann /secret; do assert_snapshots remote "$name" daily-1 daily-2 hourly-4; done
+    for name in /home/ann /secret; do assert_snapshots remote "$name" daily-1 hourly-4; done
 }
 
 test_a_new_child_of_an_existing_dataset_is_copied() {

@@ -98,7 +98,8 @@ test_an_override_rules_a_dataset_and_all_below_it() {
     write_config local.policy 'hourly = 2' remote.policy 'hourly = 2' \
         'overrides."/scratch"' 'keep_baseline = false' 'overrides."/scratch".local.policy' 'hourly = 1' \
         'overrides."/scratch".remote.policy' ''
-    snap -r "$SRC" hourly-1 hourly-2 hourly-3
+    snap -r "$SRC/scratch" hourly-1 hourly-2 hourly-3
+    snap "$SRC/scratchy" hourly-1 hourly-2 hourly-3
     once
     once
     assert_snapshots local /scratch hourly-3
