@@ -4,126 +4,19 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "describe.h"
 #include "names.h"
 #include "text.h"
 
-static void add_error(enum err_code code, const char *text, struct str *out)
-{
-    const char *advice = err_code_advice(code);
-    str_add_format(out, "%s [%s]", text == NULL ? "" : text, err_code_name(code));
-    if (advice[0] != '\0')
-        str_add_format(out, " -- %s", advice);
-}
-
-void render_step(const struct step_state *step, struct str *out)
-{
-    const char *start = step->start == NULL ? "?" : step->start;
-    const char *end = step->end == NULL ? "?" : step->end;
-    switch (step->op) {
-    case OP_DELETION:
-        str_add_format(out, "destroy %s %s", side_name(step->side), start);
-        break;
-    case OP_RANGE_DELETION:
-        str_add_format(out, "destroy %s %s to %s", side_name(step->side), start, end);
-        break;
-    case OP_INITIAL_TRANSFER:
-        str_add_format(out, "send %s (all of it)", end);
-        break;
-    default:
-        str_add_format(out, "send %s to %s", start, end);
-        break;
-    }
-}
-
-static const struct step_state *step_of(const struct event *event, const struct state *state)
-{
-    const struct dataset_state *ds = state_find(state, event->dataset);
-    return ds != NULL && event->step < ds->step_count ? &ds->steps[event->step] : NULL;
-}
-
-static int render_step_started(const struct event *event, const struct state *state,
-                               struct str *out)
-{
-    const struct step_state *step = step_of(event, state);
-    if (step == NULL)
-        return -1;
-    str_add_format(out, "%s: %s", name_shown(event->dataset), event->flag ? "resume: " : "");
-    render_step(step, out);
-    return LEVEL_INFO;
-}
-
-static int render_step_finished(const struct event *event, const struct state *state,
-                                struct str *out)
-{
-    const struct step_state *step = step_of(event, state);
-    if (step == NULL || event->code != ERR_NONE)
-        return -1; /* the dataset's end tells it */
-    char figure[TEXT_FIGURE_MAX];
-    str_add_format(out, "%s: done: ", name_shown(event->dataset));
-    render_step(step, out);
-    if (step->op == OP_INITIAL_TRANSFER || step->op == OP_RANGE_TRANSFER) {
-        text_bytes(figure, event->bytes);
-        str_add_format(out, ", %s", figure);
-        text_duration(figure, step->finished - step->started);
-        str_add_format(out, " in %s", figure);
-    } else {
-        str_add_format(out, " (%" PRIu64 " snapshot%s)", event->count,
-                       event->count == 1 ? "" : "s");
-    }
-    return LEVEL_INFO;
-}
-
-static int render_dataset_finished(const struct event *event, const struct state *state,
-                                   struct str *out)
-{
-    if (event->code != ERR_NONE) {
-        str_add_format(out, "%s: failed: ", name_shown(event->dataset));
-        add_error(event->code, event->text, out);
-        return LEVEL_ERROR;
-    }
-    const struct dataset_state *ds = state_find(state, event->dataset);
-    if (ds == NULL || !state->dryrun || ds->step_count == 0)
-        return -1;
-    str_add_format(out, "%s: would ", name_shown(event->dataset));
-    for (size_t i = 0; i < ds->step_count; i++) {
-        if (i > 0)
-            str_add(out, "; ");
-        render_step(&ds->steps[i], out);
-    }
-    return LEVEL_INFO;
-}
-
-static int render_cycle_finished(const struct event *event, const struct state *state,
-                                 struct str *out)
-{
-    str_add_format(out, "cycle %" PRIu64 ": ", event->cycle);
-    render_cycle(state, out);
-    return event->code == ERR_NONE && event->failed == 0 ? LEVEL_INFO : LEVEL_ERROR;
-}
-
 int render_event(const struct event *event, const struct state *state, struct str *out)
 {
-    switch (event->kind) {
-    case EVENT_CYCLE_STARTED:
-        str_add_format(out, "cycle %" PRIu64 ": started%s", event->cycle,
-                       event->flag ? " (dry run: nothing is changed)" : "");
-        return LEVEL_INFO;
-    case EVENT_CYCLE_FINISHED:
-        return render_cycle_finished(event, state, out);
-    case EVENT_STEP_STARTED:
-        return render_step_started(event, state, out);
-    case EVENT_STEP_FINISHED:
-        return render_step_finished(event, state, out);
-    case EVENT_DATASET_FINISHED:
-        return render_dataset_finished(event, state, out);
-    case EVENT_NOTE:
-        if (event->dataset != NULL)
-            str_add_format(out, "%s: ", name_shown(event->dataset));
-        str_add(out, event->text);
-        return (int)event->level;
-    default:
-        return -1;
-    }
+    size_t begin = out->len;
+    if (event->dataset != NULL)
+        str_add_format(out, "%s: ", name_shown(event->dataset));
+    int level = event_describe(event, state, out);
+    if (level < 0)
+        str_cut(out, begin);
+    return level;
 }
 
 static void add_work(const struct dataset_state *ds, struct str *out)
@@ -154,30 +47,17 @@ void render_summary(const struct dataset_state *ds, bool dryrun, struct str *out
     if (ds->status == STATUS_REMOTE_ONLY) {
         str_add(out, "only the remote has it: left as it is");
     } else if (failed) {
-        add_error(ds->code, ds->text, out);
+        error_describe(ds->code, ds->text, out);
     } else if (dryrun && ds->step_count > 0) {
         str_add(out, "would ");
         for (size_t i = 0; i < ds->step_count; i++) {
             if (i > 0)
                 str_add(out, "; ");
-            render_step(&ds->steps[i], out);
+            step_state_describe(&ds->steps[i], out);
         }
     } else {
         add_work(ds, out);
     }
-}
-
-void render_cycle(const struct state *state, struct str *out)
-{
-    if (state->cycle_code != ERR_NONE) {
-        str_add(out, "failed: ");
-        add_error(state->cycle_code, state->cycle_text, out);
-        return;
-    }
-    char took[TEXT_FIGURE_MAX];
-    text_duration(took, state->cycle_finished - state->cycle_started);
-    str_add_format(out, "%zu dataset%s, %" PRIu64 " failed, took %s", state->n,
-                   state->n == 1 ? "" : "s", state->cycle_failed, took);
 }
 
 /* "[#####-----]  45%" */

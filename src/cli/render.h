@@ -14,12 +14,6 @@ int render_event(const struct event *event, const struct state *state, struct st
 /* Appends one line that sums up what the newest run did to a dataset. */
 void render_summary(const struct dataset_state *ds, bool dryrun, struct str *out);
 
-/* Appends one line that sums up the newest cycle. */
-void render_cycle(const struct state *state, struct str *out);
-
-/* Appends "send daily-1 to daily-2" for a step. */
-void render_step(const struct step_state *step, struct str *out);
-
 /* Appends a running transfer with its bar, in `width` columns, as of `now`. */
 void render_progress(const struct dataset_state *ds, const struct step_state *step, int64_t now,
                      unsigned width, struct str *out);

@@ -5,6 +5,7 @@
 
 #include "cli.h"
 #include "clock.h"
+#include "describe.h"
 #include "engine.h"
 #include "host.h"
 #include "logsink.h"
@@ -61,7 +62,7 @@ static void add_permanent(const struct event *event, const struct state *state, 
             render_summary(ds, state->dryrun, out);
         break;
     case EVENT_CYCLE_FINISHED:
-        render_cycle(state, out);
+        cycle_describe(state, out);
         break;
     case EVENT_CYCLE_STARTED:
         if (event->flag)

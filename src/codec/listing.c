@@ -7,7 +7,16 @@
 #include "mem.h"
 #include "text.h"
 
-#define COLUMNS 4 /* every kind has as many */
+#define COLUMNS_MAX 6
+
+/* How many columns a line has; those that only show what a person may want to see can be missing. */
+static const struct {
+    size_t least, most;
+} COLUMNS[] = {
+    [LISTING_DATASETS] = {4, 6},
+    [LISTING_SNAPSHOTS] = {4, 5},
+    [LISTING_DETAILS] = {4, 4},
+};
 
 /* One column of a line; `s` is NUL-terminated. */
 struct column {
@@ -20,7 +29,7 @@ struct row {
     struct listing *listing;
     char *line;
     size_t len;
-    struct column column[COLUMNS];
+    struct column column[COLUMNS_MAX]; /* absent ones are empty */
     struct err *e;
 };
 
@@ -59,18 +68,23 @@ static int complain(const struct row *row, const char *why)
 
 static int split(struct row *row)
 {
+    static char empty[] = "";
     char *s = row->line;
     char *end = row->line + row->len;
+    size_t least = COLUMNS[row->listing->kind].least;
+    size_t most = COLUMNS[row->listing->kind].most;
+    for (size_t i = 0; i < COLUMNS_MAX; i++)
+        row->column[i] = (struct column){.s = empty};
     for (size_t i = 0;; i++) {
         char *tab = memchr(s, '\t', (size_t)(end - s));
         row->column[i].s = s;
         row->column[i].len = (size_t)((tab != NULL ? tab : end) - s);
-        if (tab != NULL && i == COLUMNS - 1)
+        if (tab != NULL && i == most - 1)
             return complain(row, "too many columns");
-        if (tab == NULL && i < COLUMNS - 1)
+        if (tab == NULL && i < least - 1)
             return complain(row, "too few columns");
         if (tab == NULL)
-            return 0;
+            return i + 1 == least || i + 1 == most ? 0 : complain(row, "too few columns");
         *tab = '\0';
         s = tab + 1;
     }
@@ -115,8 +129,14 @@ static int read_dataset(struct row *row)
     struct holding *holding = &listing->last->side[listing->side];
     const struct column *encryption = &row->column[2];
     const struct column *token = &row->column[3];
+    uint64_t space[2] = {0, 0};
+    for (size_t i = 0; i < 2; i++)
+        if (!is_absent(&row->column[4 + i]) &&
+            text_parse_u64(row->column[4 + i].s, row->column[4 + i].len, &space[i]) != 0)
+            return complain(row, "the space used is no number");
     holding->exists = true;
     holding->type = known;
+    holding->space = space[0] + space[1];
     holding->encrypted = !is_absent(encryption) && strcmp(encryption->s, "off") != 0;
     holding->token =
         is_absent(token) ? NULL : strpool_add(&listing->inv->pool, token->s, token->len);
@@ -160,6 +180,8 @@ static int read_snapshot(struct row *row)
         return complain(row, "the createtxg is no number");
     if (text_parse_i64(c[3].s, c[3].len, &snap.creation) != 0 && !(mark == '#' && is_absent(&c[3])))
         return complain(row, "the creation is no number");
+    if (!is_absent(&c[4]) && text_parse_u64(c[4].s, c[4].len, &snap.size) != 0)
+        return complain(row, "the bytes written are no number");
     if (mark == '@')
         inventory_add_snapshot(listing->inv, listing->last, listing->side, &snap);
     else

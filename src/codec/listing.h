@@ -13,15 +13,17 @@
 #define LISTING_LINE_MAX 1048576
 
 /* The columns to ask for. */
-#define LISTING_DATASET_COLUMNS  "name,type,encryption,receive_resume_token"
-#define LISTING_SNAPSHOT_COLUMNS "name,guid,createtxg,creation"
+#define LISTING_DATASET_COLUMNS                                                                    \
+    "name,type,encryption,receive_resume_token,usedbydataset,usedbysnapshots"
+#define LISTING_SNAPSHOT_COLUMNS "name,guid,createtxg,creation,written"
 #define LISTING_DETAIL_COLUMNS   "name,guid,userrefs,clones"
 
 enum listing_kind {
     LISTING_DATASETS,  /* -t filesystem,volume -o LISTING_DATASET_COLUMNS: sets exists, type,
-                          encrypted and token */
+                          encrypted, token and space */
     LISTING_SNAPSHOTS, /* -t snapshot[,bookmark] -o LISTING_SNAPSHOT_COLUMNS: adds them; their
-                          dataset exists. A bookmark's creation may be absent: it is then 0 */
+                          dataset exists. A bookmark's creation may be absent: it is then 0. The
+                          last column may be left out, as in listings that people make */
     LISTING_DETAILS,   /* -t snapshot -o LISTING_DETAIL_COLUMNS, of snapshots known already: sets
                           or clears SNAPSHOT_HELD and SNAPSHOT_CLONED by guid, and
                           SNAPSHOT_CONFIRMED where it still has the name. What is not known appeared

@@ -17,6 +17,7 @@ struct holding {
     enum dataset_type type;
     bool encrypted;
     const char *token; /* receive_resume_token, or NULL; lives in the pool */
+    uint64_t space;    /* bytes of it and its snapshots, without its children */
     struct snapset snapshots;
     struct snapset bookmarks;
 };

@@ -25,6 +25,7 @@ struct snapshot {
     uint64_t guid;
     uint64_t createtxg;
     int64_t creation; /* seconds UTC */
+    uint64_t size;    /* bytes written since the snapshot before it; 0 where that was not asked */
     const char *name; /* after "@" or "#", checked; lives in the inventory's pool */
     unsigned flags;   /* enum snapshot_flag */
 };

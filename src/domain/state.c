@@ -3,27 +3,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "describe.h"
 #include "mem.h"
+#include "verdict.h"
 
 /* A plan longer than this is not folded: no dataset has so many snapshots. */
 #define STEPS_MAX 10000000
 
-const char *dataset_status_name(enum dataset_status status)
-{
-    static const char *const NAMES[STATUS_COUNT] = {"unknown", "waiting", "running",
-                                                    "ok",      "failed",  "remote-only"};
-    return NAMES[status];
-}
-
-const char *step_status_name(enum step_status status)
-{
-    static const char *const NAMES[STEP_STATUS_COUNT] = {"pending", "running", "done", "failed"};
-    return NAMES[status];
-}
-
 void state_init(struct state *state)
 {
     memset(state, 0, sizeof(*state));
+    chronicle_init(&state->chronicle);
 }
 
 static void forget_steps(struct dataset_state *ds)
@@ -40,6 +30,8 @@ static void forget_steps(struct dataset_state *ds)
 static void free_dataset(struct dataset_state *ds)
 {
     forget_steps(ds);
+    row_table_clear(&ds->rows);
+    row_table_clear(&ds->arriving);
     free(ds->name);
     free(ds->text);
     free(ds);
@@ -51,6 +43,7 @@ void state_fini(struct state *state)
         free_dataset(state->v[i]);
     free(state->v);
     free(state->cycle_text);
+    chronicle_fini(&state->chronicle);
     state_init(state);
 }
 
@@ -108,6 +101,67 @@ static void forget_unseen(struct state *state)
     state->n = kept;
 }
 
+const struct step_state *dataset_running_step(const struct dataset_state *ds)
+{
+    for (size_t i = 0; i < ds->step_count; i++)
+        if (ds->steps[i].status == STEP_RUNNING)
+            return &ds->steps[i];
+    return NULL;
+}
+
+size_t dataset_steps_done(const struct dataset_state *ds)
+{
+    size_t done = 0;
+    for (size_t i = 0; i < ds->step_count; i++)
+        done += ds->steps[i].status == STEP_DONE;
+    return done;
+}
+
+/* ---- cycles ---- */
+
+static void apply_cycle_started(struct state *state, const struct event *event)
+{
+    state->cycle = event->cycle;
+    state->cycle_running = true;
+    state->dryrun = event->flag;
+    state->cycle_started = event->time;
+    state->due = 0;
+    state->sent = state->destroyed = state->sent_bytes = 0;
+}
+
+static void record_failure(struct state *state, const struct event *event)
+{
+    struct record record = {
+        .time = event->time, .dataset = event->dataset, .code = event->code, .text = event->text};
+    chronicle_add(&state->chronicle, RECORD_FAILURE, &record);
+}
+
+static void record_cycle(struct state *state, const struct event *event)
+{
+    struct record record = {.time = event->time,
+                            .started = state->cycle_started,
+                            .cycle = state->cycle,
+                            .count = event->count,
+                            .failed = event->failed,
+                            .sent = state->sent,
+                            .destroyed = state->destroyed,
+                            .bytes = state->sent_bytes,
+                            .code = event->code,
+                            .text = state->cycle_text};
+    chronicle_add(&state->chronicle, RECORD_CYCLE, &record);
+    if (event->code == ERR_INTERRUPTED)
+        return;
+    if (event->code != ERR_NONE)
+        record_failure(state, event);
+    struct verdict verdict;
+    uint64_t space[SIDE_COUNT] = {0};
+    verdict_of(state, event->time, &verdict);
+    for (size_t i = 0; i < state->n; i++)
+        for (int side = 0; side < SIDE_COUNT; side++)
+            space[side] += state->v[i]->holding[side].space;
+    chronicle_note_day(&state->chronicle, event->time, verdict.level, state->sent_bytes, space);
+}
+
 static void apply_cycle_finished(struct state *state, const struct event *event)
 {
     state->cycle_running = false;
@@ -115,23 +169,81 @@ static void apply_cycle_finished(struct state *state, const struct event *event)
     state->cycle_failed = event->failed;
     state->cycle_code = event->code;
     set_text(&state->cycle_text, event->text);
-    if (event->code != ERR_NONE)
-        return;
-    forget_unseen(state);
-    if (event->failed == 0 && !state->dryrun)
-        state->last_success = event->time;
+    if (event->code == ERR_NONE) {
+        forget_unseen(state);
+        state->cycle_failing = 0;
+        if (event->failed == 0 && !state->dryrun)
+            state->last_success = event->time;
+    } else if (state->cycle_failing == 0 && event->code != ERR_INTERRUPTED) {
+        state->cycle_failing = event->time;
+    }
+    record_cycle(state, event);
 }
+
+static void apply_state_recalled(struct state *state, const struct event *event)
+{
+    state->cycle = event->cycle;
+    state->cycle_running = event->running;
+    state->dryrun = event->flag;
+    state->cycle_started = event->started;
+    state->cycle_finished = event->finished;
+    state->cycle_failed = event->failed;
+    state->cycle_failing = event->failing;
+    state->cycle_code = event->code;
+    set_text(&state->cycle_text, event->text);
+    state->last_success = event->success;
+    state->due = event->due;
+    state->sent = event->sent;
+    state->destroyed = event->destroyed;
+    state->sent_bytes = event->bytes;
+}
+
+/* ---- datasets ---- */
 
 static void apply_seen(struct state *state, const struct event *event)
 {
     struct dataset_state *ds = get(state, event->dataset);
     ds->type = event->type;
     ds->seen_in = event->cycle;
+    if (memcmp(ds->holding, event->holding, sizeof(ds->holding)) != 0)
+        ds->revision++;
     memcpy(ds->holding, event->holding, sizeof(ds->holding));
     if (event->flag)
         ds->status = STATUS_REMOTE_ONLY;
     else if (ds->status == STATUS_REMOTE_ONLY)
         ds->status = STATUS_UNKNOWN;
+}
+
+/* What the table says about the copy. */
+static void weigh_rows(const struct state *state, struct dataset_state *ds)
+{
+    unsigned wanted = ROW_ON(SIDE_LOCAL) | (state->has_remote ? ROW_ON(SIDE_REMOTE) : 0U);
+    ds->copied = ds->coming_since = 0;
+    for (size_t i = 0; i < ds->rows.n; i++) {
+        const struct snapshot_row *row = &ds->rows.v[i];
+        if ((row->sides & wanted) == wanted && row->creation > ds->copied)
+            ds->copied = row->creation;
+        if (row_is_coming(row) && (ds->coming_since == 0 || row->creation < ds->coming_since))
+            ds->coming_since = row->creation;
+    }
+}
+
+static void apply_snapshots(const struct state *state, struct dataset_state *ds,
+                            const struct event *event)
+{
+    if (event->first)
+        row_table_clear(&ds->arriving);
+    else if (!ds->is_arriving)
+        return; /* whoever began to listen in the middle has the table of before */
+    ds->is_arriving = event->flag;
+    row_table_add(&ds->arriving, event->rows, event->row_count);
+    if (event->flag)
+        return;
+    row_table_settle(&ds->arriving);
+    row_table_clear(&ds->rows);
+    ds->rows = ds->arriving;
+    memset(&ds->arriving, 0, sizeof(ds->arriving));
+    weigh_rows(state, ds);
 }
 
 static void apply_planned(struct dataset_state *ds, const struct event *event)
@@ -145,6 +257,14 @@ static void apply_planned(struct dataset_state *ds, const struct event *event)
         ds->status = STATUS_WAITING;
 }
 
+static void apply_started(struct dataset_state *ds, const struct event *event)
+{
+    ds->status = STATUS_RUNNING;
+    ds->started = event->time;
+    ds->due = 0;
+    ds->sent = ds->destroyed = ds->sent_bytes = 0;
+}
+
 /* Whoever fails does not always live to say which step it was. */
 static void fail_running_steps(struct dataset_state *ds, int64_t time)
 {
@@ -156,39 +276,114 @@ static void fail_running_steps(struct dataset_state *ds, int64_t time)
     }
 }
 
-static void apply_finished(struct dataset_state *ds, const struct event *event, bool dryrun)
+static void apply_finished(struct state *state, struct dataset_state *ds, const struct event *event)
 {
     ds->finished = event->time;
     ds->code = event->code;
+    ds->due = 0;
+    set_text(&ds->text, event->code == ERR_NONE ? NULL : event->text);
     if (event->code == ERR_NONE) {
         ds->status = STATUS_OK;
-        if (!dryrun)
+        if (!state->dryrun)
             ds->last_success = event->time;
         ds->failures = 0;
-        set_text(&ds->text, NULL);
-    } else {
-        ds->status = STATUS_FAILED;
-        ds->failures++;
-        set_text(&ds->text, event->text);
-        fail_running_steps(ds, event->time);
+        ds->failing = 0;
+        return;
     }
+    if (ds->failing == 0)
+        ds->failing = event->time;
+    ds->status = STATUS_FAILED;
+    ds->failures++;
+    fail_running_steps(ds, event->time);
+    if (event->code != ERR_INTERRUPTED)
+        record_failure(state, event);
 }
 
-static void apply_step_finished(struct dataset_state *ds, struct step_state *step,
-                                const struct event *event)
+static void apply_dataset_recalled(struct dataset_state *ds, const struct event *event)
 {
-    bool is_transfer = step->op == OP_INITIAL_TRANSFER || step->op == OP_RANGE_TRANSFER;
-    step->status = event->code == ERR_NONE ? STEP_DONE : STEP_FAILED;
+    ds->status = event->status;
+    ds->started = event->started;
+    ds->finished = event->finished;
+    ds->last_success = event->success;
+    ds->due = event->due;
+    ds->failing = event->failing;
+    ds->sent = event->sent;
+    ds->destroyed = event->destroyed;
+    ds->sent_bytes = event->bytes;
+    ds->failures = event->failed;
+    ds->code = event->code;
+    set_text(&ds->text, event->text);
+}
+
+/* ---- steps ---- */
+
+static bool is_transfer(const struct step_state *step)
+{
+    return step->op == OP_INITIAL_TRANSFER || step->op == OP_RANGE_TRANSFER;
+}
+
+static void note_bytes(struct state *state, struct step_state *step, const struct event *event)
+{
+    if (event->bytes > step->bytes)
+        chronicle_add_bytes(&state->chronicle, event->time, event->bytes - step->bytes);
     step->bytes = event->bytes;
+}
+
+static void record_transfer(struct state *state, const struct dataset_state *ds,
+                            const struct step_state *step, const struct event *event)
+{
+    struct record record = {.time = event->time,
+                            .started = step->started,
+                            .dataset = ds->name,
+                            .start = step->start,
+                            .end = step->end,
+                            .bytes = event->bytes,
+                            .resumed = step->resumed,
+                            .code = event->code,
+                            .text = event->text};
+    chronicle_add(&state->chronicle, RECORD_TRANSFER, &record);
+}
+
+/* What the sides hold changes with the step; the next listing says the same, or corrects it. */
+static void move_snapshots(const struct state *state, struct dataset_state *ds,
+                           const struct step_state *step)
+{
+    bool moved;
+    if (step->start == NULL || step->end == NULL)
+        return;
+    if (is_transfer(step))
+        moved = row_table_receive(&ds->rows, step->end);
+    else
+        moved = row_table_destroy(&ds->rows, step->side, step->start, step->end);
+    if (moved)
+        weigh_rows(state, ds);
+}
+
+static void apply_step_finished(struct state *state, struct dataset_state *ds,
+                                struct step_state *step, const struct event *event)
+{
+    bool transfer = is_transfer(step);
+    struct event_side *holding = &ds->holding[step->side];
+    note_bytes(state, step, event);
+    step->status = event->code == ERR_NONE ? STEP_DONE : STEP_FAILED;
     step->finished = event->time;
     ds->sent_bytes += event->bytes;
-    if (is_transfer)
+    state->sent_bytes += event->bytes;
+    if (transfer) {
         ds->sent += event->count;
-    else
+        state->sent += event->count;
+        holding->count += event->count;
+        record_transfer(state, ds, step, event);
+    } else {
         ds->destroyed += event->count;
+        state->destroyed += event->count;
+        holding->count -= event->count < holding->count ? event->count : holding->count;
+    }
+    if (event->code == ERR_NONE && !state->dryrun)
+        move_snapshots(state, ds, step);
 }
 
-static void apply_step(struct dataset_state *ds, const struct event *event)
+static void apply_step(struct state *state, struct dataset_state *ds, const struct event *event)
 {
     if (event->step >= ds->step_count)
         return;
@@ -206,60 +401,159 @@ static void apply_step(struct dataset_state *ds, const struct event *event)
         step->started = event->time;
         break;
     case EVENT_STEP_PROGRESS:
+        note_bytes(state, step, event);
+        step->bytes_total = event->bytes_total;
+        break;
+    case EVENT_STEP_RECALLED:
+        step->status = event->step_status;
+        step->resumed = event->flag;
+        step->started = event->started;
+        step->finished = event->finished;
         step->bytes = event->bytes;
         step->bytes_total = event->bytes_total;
         break;
     default:
-        apply_step_finished(ds, step, event);
+        apply_step_finished(state, ds, step, event);
         break;
     }
 }
 
-static void apply_to_dataset(struct dataset_state *ds, const struct event *event, bool dryrun)
+static void apply_to_dataset(struct state *state, struct dataset_state *ds,
+                             const struct event *event)
 {
+    if (event->kind != EVENT_STEP_PROGRESS)
+        ds->revision++;
     switch (event->kind) {
+    case EVENT_DATASET_SNAPSHOTS:
+        apply_snapshots(state, ds, event);
+        break;
     case EVENT_DATASET_PLANNED:
         apply_planned(ds, event);
         break;
     case EVENT_DATASET_STARTED:
-        ds->status = STATUS_RUNNING;
-        ds->started = event->time;
-        ds->sent = ds->destroyed = ds->sent_bytes = 0;
+        apply_started(ds, event);
         break;
     case EVENT_DATASET_FINISHED:
-        apply_finished(ds, event, dryrun);
+        apply_finished(state, ds, event);
+        break;
+    case EVENT_DATASET_DUE:
+        ds->due = event->due;
+        break;
+    case EVENT_DATASET_RECALLED:
+        apply_dataset_recalled(ds, event);
         break;
     default:
-        apply_step(ds, event);
+        apply_step(state, ds, event);
         break;
+    }
+}
+
+/* ---- records ---- */
+
+/* What a "recalled" record says, as a record; its strings are the event's. */
+static void recall(struct state *state, enum record_kind kind, const struct event *event)
+{
+    struct record record = {.time = event->time,
+                            .started = event->started,
+                            .cycle = event->cycle,
+                            .count = event->count,
+                            .failed = event->failed,
+                            .sent = event->sent,
+                            .destroyed = event->destroyed,
+                            .bytes = event->bytes,
+                            .resumed = event->flag,
+                            .verdict = event->verdict,
+                            .level = event->level,
+                            .code = event->code,
+                            .dataset = event->dataset,
+                            .start = event->start,
+                            .end = event->end,
+                            .text = event->text};
+    for (int side = 0; side < SIDE_COUNT; side++)
+        record.space[side] = event->holding[side].space;
+    chronicle_add(&state->chronicle, kind, &record);
+}
+
+/* A line of the log for whatever is worth one. */
+static void record_line(struct state *state, const struct event *event)
+{
+    struct str text;
+    str_init(&text);
+    int level = event_describe(event, state, &text);
+    if (level > LEVEL_DEBUG) {
+        struct record record = {.time = event->time,
+                                .dataset = event->dataset,
+                                .level = (enum event_level)level,
+                                .text = text.s};
+        chronicle_add(&state->chronicle, RECORD_LINE, &record);
+    }
+    str_fini(&text);
+}
+
+static void apply_configured(struct state *state, const struct event *event)
+{
+    state->has_remote = event->flag;
+    state->interval = event->interval;
+    state->period = event->period;
+}
+
+/* Events that are of no dataset; false for the others. */
+static bool apply_to_whole(struct state *state, const struct event *event)
+{
+    switch (event->kind) {
+    case EVENT_CYCLE_STARTED:
+        apply_cycle_started(state, event);
+        return true;
+    case EVENT_CYCLE_FINISHED:
+        apply_cycle_finished(state, event);
+        return true;
+    case EVENT_CONFIGURED:
+        apply_configured(state, event);
+        return true;
+    case EVENT_CYCLE_DUE:
+        state->due = event->due;
+        return true;
+    case EVENT_STATE_RECALLED:
+        apply_state_recalled(state, event);
+        return true;
+    case EVENT_CYCLE_RECALLED:
+        recall(state, RECORD_CYCLE, event);
+        return true;
+    case EVENT_TRANSFER_RECALLED:
+        recall(state, RECORD_TRANSFER, event);
+        return true;
+    case EVENT_FAILURE_RECALLED:
+        recall(state, RECORD_FAILURE, event);
+        return true;
+    case EVENT_DAY_RECALLED:
+        recall(state, RECORD_DAY, event);
+        return true;
+    case EVENT_LOG_RECALLED:
+        recall(state, RECORD_LINE, event);
+        return true;
+    case EVENT_MINUTE_RECALLED:
+        chronicle_add_bytes(&state->chronicle, event->time, event->bytes);
+        return true;
+    case EVENT_NOTE:
+    case EVENT_KIND_COUNT:
+        return true;
+    default:
+        return false;
     }
 }
 
 void state_apply(struct state *state, const struct event *event)
 {
-    bool of_dataset = event->kind != EVENT_CYCLE_STARTED && event->kind != EVENT_CYCLE_FINISHED;
-    if (of_dataset && event->dataset == NULL)
-        return;
-    switch (event->kind) {
-    case EVENT_CYCLE_STARTED:
-        state->cycle = event->cycle;
-        state->cycle_running = true;
-        state->dryrun = event->flag;
-        state->cycle_started = event->time;
-        return;
-    case EVENT_CYCLE_FINISHED:
-        apply_cycle_finished(state, event);
-        return;
-    case EVENT_DATASET_SEEN:
-        apply_seen(state, event);
-        return;
-    case EVENT_NOTE:
-    case EVENT_KIND_COUNT:
-        return;
-    default:
-        break;
+    if (!apply_to_whole(state, event)) {
+        if (event->dataset == NULL)
+            return;
+        if (event->kind == EVENT_DATASET_SEEN) {
+            apply_seen(state, event);
+            return;
+        }
+        struct dataset_state *ds = state_find(state, event->dataset);
+        if (ds != NULL)
+            apply_to_dataset(state, ds, event);
     }
-    struct dataset_state *ds = state_find(state, event->dataset);
-    if (ds != NULL)
-        apply_to_dataset(ds, event, state->dryrun);
+    record_line(state, event);
 }

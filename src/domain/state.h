@@ -5,24 +5,8 @@
 #ifndef BACKUPD_DOMAIN_STATE_H
 #define BACKUPD_DOMAIN_STATE_H
 
+#include "chronicle.h"
 #include "event.h"
-
-enum dataset_status {
-    STATUS_UNKNOWN, /* seen, not planned yet */
-    STATUS_WAITING, /* has steps, its worker has not started */
-    STATUS_RUNNING,
-    STATUS_OK, /* arrived at its target */
-    STATUS_FAILED,
-    STATUS_REMOTE_ONLY, /* its source is gone: left as it is */
-    STATUS_COUNT
-};
-
-/* "unknown", "waiting", "running", "ok", "failed", "remote-only". */
-const char *dataset_status_name(enum dataset_status status);
-
-enum step_status { STEP_PENDING, STEP_RUNNING, STEP_DONE, STEP_FAILED, STEP_STATUS_COUNT };
-
-const char *step_status_name(enum step_status status);
 
 struct step_state {
     enum op op;
@@ -41,14 +25,23 @@ struct dataset_state {
     struct event_side holding[SIDE_COUNT];
     struct step_state *steps;
     size_t step_count;
+    struct row_table rows;
+    int64_t copied;       /* creation of the newest snapshot of which there is a copy (without a
+                             remote: of the newest); 0: none */
+    int64_t coming_since; /* creation of the oldest that waits to be sent; 0: none waits */
     int64_t started, finished; /* of the newest run */
     int64_t last_success;      /* 0: never */
+    int64_t due;               /* what failed is not tried again before; 0: nothing is waited for */
+    int64_t failing;           /* since then; 0: it is not */
     uint64_t sent, destroyed;  /* snapshots, in the newest run */
     uint64_t sent_bytes;       /* bytes, in the newest run */
     uint64_t failures;         /* in a row */
     enum err_code code;        /* of the newest failure, while STATUS_FAILED */
     char *text;                /* its words, or NULL; owned */
     uint64_t seen_in;          /* the cycle that saw it last */
+    uint64_t revision;         /* grows with every change but that of a transfer's progress */
+    struct row_table arriving; /* a table that is not complete yet, */
+    bool is_arriving;          /* where its first rows came */
 };
 
 struct state {
@@ -60,8 +53,14 @@ struct state {
     int64_t cycle_started, cycle_finished;
     uint64_t cycle_failed; /* datasets that failed in the newest finished cycle */
     enum err_code cycle_code;
-    char *cycle_text;     /* why the newest cycle failed as a whole, or NULL; owned */
-    int64_t last_success; /* end of the newest cycle in which every dataset succeeded */
+    char *cycle_text;      /* why the newest cycle failed as a whole, or NULL; owned */
+    int64_t last_success;  /* end of the newest cycle in which every dataset succeeded */
+    int64_t cycle_failing; /* cycles fail as a whole since then; 0: they do not */
+    int64_t due;           /* of the next cycle; 0: one runs, or none is planned */
+    uint64_t sent, destroyed, sent_bytes; /* in the running or newest cycle */
+    bool has_remote;
+    int64_t interval, period; /* seconds: of cycles; of snapshots, see verdict_period */
+    struct chronicle chronicle;
 };
 
 /* Makes the state before the first event. Release with state_fini. */
@@ -71,7 +70,23 @@ void state_fini(struct state *state);
 /* Folds one event in. An event that does not fit (an unknown step, say) changes nothing. */
 void state_apply(struct state *state, const struct event *event);
 
+/* The step that runs, or NULL. */
+const struct step_state *dataset_running_step(const struct dataset_state *ds);
+
+/* How many steps are done. */
+size_t dataset_steps_done(const struct dataset_state *ds);
+
 /* What is known of a dataset, or NULL. */
 struct dataset_state *state_find(const struct state *state, const char *name);
+
+/* What a process must be told so that its state becomes like this one. */
+typedef void state_replay_fn(void *arg, const struct event *event);
+
+/*
+ * Calls `fn` with the events that rebuild the state, without its datasets; and with those that
+ * rebuild one dataset, which state_apply takes after the former. Strings live until `fn` returns.
+ */
+void state_replay(const struct state *state, state_replay_fn *fn, void *arg);
+void state_replay_dataset(const struct dataset_state *ds, state_replay_fn *fn, void *arg);
 
 #endif

@@ -1,0 +1,217 @@
+#include "verdict.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "names.h"
+#include "text.h"
+
+static void add_duration(struct str *out, const char *before, int64_t seconds, const char *after)
+{
+    char figure[TEXT_FIGURE_MAX];
+    text_duration(figure, seconds);
+    str_add_format(out, "%s%s%s", before, figure, after);
+}
+
+/* What is found of a dataset; the first fault counts. */
+struct finding {
+    enum verdict_level level;
+    int64_t since;
+};
+
+static struct finding late(int64_t since)
+{
+    return (struct finding){.level = VERDICT_LATE, .since = since};
+}
+
+static int64_t patience(const struct state *state)
+{
+    return 2 * state->interval + VERDICT_GRACE;
+}
+
+static struct finding judge_without_copy(const struct dataset_state *ds, struct str *why)
+{
+    bool coming = ds->coming_since != 0;
+    if (ds->status == STATUS_RUNNING && coming)
+        str_add(why, "its first copy is on the way");
+    else if (coming)
+        str_add(why, "it has no copy yet");
+    else if (ds->rows.n == 0)
+        str_add(why, "it has no snapshot, so nothing of it is kept");
+    else
+        str_add(why, "it has no copy, and no snapshot that the remote's policy wants");
+    return late(coming ? ds->coming_since : 0);
+}
+
+static struct finding judge(const struct state *state, const struct dataset_state *ds, int64_t now,
+                            struct str *why)
+{
+    if (ds->copied == 0)
+        return judge_without_copy(ds, why);
+    if (ds->coming_since != 0 && now - ds->coming_since > patience(state)) {
+        add_duration(why, "a snapshot has waited to be sent for ", now - ds->coming_since, "");
+        return late(ds->coming_since + patience(state));
+    }
+    if (ds->last_success != 0 && now - ds->last_success > patience(state) &&
+        ds->status != STATUS_RUNNING) {
+        add_duration(why, "no run has succeeded for ", now - ds->last_success, "");
+        return late(ds->last_success + patience(state));
+    }
+    int64_t allowed = 2 * state->period + state->interval;
+    if (state->period != 0 && now - ds->copied > allowed) {
+        add_duration(why, "its newest copy is of ", now - ds->copied,
+                     " ago: is nobody taking snapshots any more?");
+        return late(ds->copied + allowed);
+    }
+    return (struct finding){.level = VERDICT_SAFE};
+}
+
+enum verdict_level verdict_of_dataset(const struct state *state, const struct dataset_state *ds,
+                                      int64_t now, struct str *why, int64_t *ret_since)
+{
+    struct finding found = {.level = VERDICT_SAFE};
+    struct str ignored;
+    str_init(&ignored);
+    struct str *words = why == NULL ? &ignored : why;
+    if (ds->status == STATUS_REMOTE_ONLY) {
+        found.level = VERDICT_IGNORED;
+    } else if (ds->status == STATUS_FAILED) {
+        found = (struct finding){.level = VERDICT_FAILED, .since = ds->failing};
+        str_add(words, "its newest run failed");
+    } else if (ds->status == STATUS_UNKNOWN) {
+        found.level = VERDICT_UNKNOWN;
+    } else {
+        found = judge(state, ds, now, words);
+    }
+    if (ret_since != NULL)
+        *ret_since = found.since;
+    str_fini(&ignored);
+    return found.level;
+}
+
+static void count(struct verdict *verdict, const struct dataset_state *ds, enum verdict_level level,
+                  int64_t since, int64_t now)
+{
+    if (level == VERDICT_IGNORED)
+        return;
+    verdict->datasets++;
+    verdict->safe += level == VERDICT_SAFE;
+    verdict->late += level == VERDICT_LATE;
+    verdict->failed += level == VERDICT_FAILED;
+    if (level > verdict->level) {
+        verdict->level = level;
+        verdict->worst = ds;
+    }
+    if (level >= VERDICT_LATE && since != 0 && (verdict->since == 0 || since < verdict->since))
+        verdict->since = since;
+    if (ds->copied == 0)
+        verdict->behind = -1;
+    else if (verdict->behind >= 0 && now - ds->copied > verdict->behind)
+        verdict->behind = now - ds->copied;
+}
+
+void verdict_of(const struct state *state, int64_t now, struct verdict *ret)
+{
+    *ret = (struct verdict){.level = VERDICT_UNKNOWN};
+    for (size_t i = 0; i < state->n; i++) {
+        int64_t since = 0;
+        enum verdict_level level = verdict_of_dataset(state, state->v[i], now, NULL, &since);
+        count(ret, state->v[i], level, since, now);
+    }
+    if (ret->datasets == 0)
+        ret->behind = -1;
+    if (state->cycle_code != ERR_NONE && state->cycle_code != ERR_INTERRUPTED) {
+        ret->level = VERDICT_FAILED;
+        if (state->cycle_failing != 0 && (ret->since == 0 || state->cycle_failing < ret->since))
+            ret->since = state->cycle_failing;
+    }
+}
+
+/* "1 dataset", "42 datasets". */
+static void add_count(struct str *out, size_t n)
+{
+    str_add_format(out, "%zu dataset%s", n, n == 1 ? "" : "s");
+}
+
+static void describe_safe(const struct verdict *verdict, const struct state *state, struct str *out)
+{
+    if (verdict->datasets == 1) {
+        str_add(out, "The one dataset is safe");
+    } else {
+        str_add(out, "All ");
+        add_count(out, verdict->datasets);
+        str_add(out, " are safe");
+    }
+    if (verdict->behind >= 0)
+        add_duration(out,
+                     state->has_remote ? "; the oldest copy is "
+                                       : "; the oldest of their newest snapshots is of ",
+                     verdict->behind, state->has_remote ? " behind" : " ago");
+}
+
+static void describe_unsafe(const struct verdict *verdict, const struct state *state, int64_t now,
+                            struct str *out)
+{
+    const struct dataset_state *worst = verdict->worst;
+    const char *separator = "";
+    if (verdict->failed > 0) {
+        add_count(out, verdict->failed);
+        str_add_format(out, " of %zu failed", verdict->datasets);
+        separator = ", ";
+    }
+    if (verdict->late > 0)
+        str_add_format(out, "%s%zu %s", separator, verdict->late,
+                       verdict->late == 1 ? "is late" : "are late");
+    if (verdict->failed == 0)
+        str_add_format(out, " of %zu", verdict->datasets);
+    if (worst != NULL) {
+        str_add_format(out, "; %s: ", name_shown(worst->name));
+        if (worst->status == STATUS_FAILED)
+            str_add(out, worst->text == NULL ? "failed" : worst->text);
+        else
+            verdict_of_dataset(state, worst, now, out, NULL);
+    }
+}
+
+void verdict_describe(const struct verdict *verdict, const struct state *state, int64_t now,
+                      struct str *out)
+{
+    bool cycle_failed = state->cycle_code != ERR_NONE && state->cycle_code != ERR_INTERRUPTED;
+    if (cycle_failed)
+        str_add_format(out, "The newest cycle failed: %s",
+                       state->cycle_text == NULL ? "" : state->cycle_text);
+    else if (verdict->level == VERDICT_UNKNOWN && state->cycle_running)
+        str_add(out, "The first look at both sides is under way");
+    else if (verdict->level == VERDICT_UNKNOWN)
+        str_add(out, "Nothing is known yet");
+    else if (verdict->level == VERDICT_SAFE)
+        describe_safe(verdict, state, out);
+    else
+        describe_unsafe(verdict, state, now, out);
+}
+
+void verdict_advise(const struct verdict *verdict, const struct state *state, struct str *out)
+{
+    if (verdict->level < VERDICT_LATE)
+        return;
+    if (state->cycle_code != ERR_NONE && state->cycle_code != ERR_INTERRUPTED)
+        str_add(out, err_code_advice(state->cycle_code));
+    else if (verdict->worst != NULL && verdict->worst->status == STATUS_FAILED)
+        str_add(out, err_code_advice(verdict->worst->code));
+}
+
+int64_t verdict_period(const struct policy *policy)
+{
+    static const struct {
+        const char *begin;
+        int64_t seconds;
+    } PERIODS[] = {{"hour", 3600},   {"dai", 86400},     {"day", 86400},
+                   {"week", 604800}, {"month", 2678400}, {"year", 31622400}};
+    int64_t shortest = 0;
+    for (size_t i = 0; i < policy->n; i++)
+        for (size_t k = 0; k < sizeof(PERIODS) / sizeof(PERIODS[0]); k++)
+            if (policy->v[i].count > 0 && text_starts_with(policy->v[i].type, PERIODS[k].begin) &&
+                (shortest == 0 || PERIODS[k].seconds < shortest))
+                shortest = PERIODS[k].seconds;
+    return shortest;
+}
