@@ -29,6 +29,9 @@
 /* One read, and so what one child gets of the loop's time per round. Linux pipes hold this much. */
 #define READ_SIZE 65536
 
+/* Standard input, output and error. */
+#define STANDARD_FDS 3
+
 /* Reads of a pipe that somebody keeps open, at the very end: pipe-max-size is 1 MiB. */
 #define LAST_READS 16
 
@@ -285,10 +288,24 @@ static int make_pipe(int *ret_ours, int *ret_childs)
     return fcntl(ends[0], F_SETFL, O_NONBLOCK);
 }
 
+/* Spawns it, with its three standard descriptors and the extra ones. Returns its pid, or -1. */
+static pid_t spawn(const struct proc_spec *spec, int out_fd, int err_fd, struct err *e)
+{
+    size_t count = STANDARD_FDS + spec->extra_fd_count;
+    int *fds = mem_zalloc(count, sizeof(*fds));
+    fds[0] = spec->in_fd;
+    fds[1] = out_fd;
+    fds[2] = err_fd;
+    for (size_t i = 0; i < spec->extra_fd_count; i++)
+        fds[STANDARD_FDS + i] = spec->extra_fds[i];
+    pid_t pid = proc_spawn(spec->argv, fds, count, e);
+    free(fds);
+    return pid;
+}
+
 struct proc *proc_start(struct loop *loop, const struct proc_spec *spec, struct err *e)
 {
     struct proc *proc = proc_new(loop, spec);
-    int fds[3] = {spec->in_fd, spec->out_fd, -1};
     int out_end = -1;
     int err_end = -1;
     int result = -1;
@@ -298,10 +315,7 @@ struct proc *proc_start(struct loop *loop, const struct proc_spec *spec, struct 
         err_set_sys(e, errno, "cannot make a pipe for %s", spec->argv[0]);
         goto out;
     }
-    if (spec->on_out != NULL)
-        fds[1] = out_end;
-    fds[2] = err_end;
-    proc->pid = proc_spawn(spec->argv, fds, e);
+    proc->pid = spawn(spec, spec->on_out != NULL ? out_end : spec->out_fd, err_end, e);
     if (proc->pid < 0)
         goto out;
     watch_child(proc, spec);

@@ -1,7 +1,7 @@
 /*
  * Children. Each is in its own process group, dies with its parent, has a clean environment
- * (LC_ALL=C and PATH), default signals, and no descriptor but 0, 1 and 2. A failed exec comes back
- * as its errno from proc_start, not as exit status 127.
+ * (LC_ALL=C and PATH), default signals, and no descriptor but 0, 1, 2 and those that it is given. A
+ * failed exec comes back as its errno from proc_start, not as exit status 127.
  */
 #ifndef BACKUPD_OS_PROC_H
 #define BACKUPD_OS_PROC_H
@@ -54,6 +54,9 @@ struct proc_spec {
     proc_data_fn *on_err; /* what comes on stderr, besides the tail that is kept; may be NULL */
     proc_exit_fn *on_exit;
     void *arg;
+    /* What it gets as descriptors 3, 4 and so on; the caller still owns them. May be NULL. */
+    const int *extra_fds;
+    size_t extra_fd_count;
     int64_t stall_ms;    /* 0: none. The longest silence on stdout and stderr together */
     int64_t deadline_ms; /* 0: none. From the start */
 };

@@ -20,12 +20,13 @@
 #include <unistd.h>
 
 #include "loop.h"
+#include "mem.h"
 #include "proc.h"
 #include "str.h"
 #include "system.h"
 
-/* Where the child keeps the one descriptor that it needs besides 0, 1 and 2. */
-#define CHILD_FD 3
+/* Where a worker has the one descriptor that it needs besides 0, 1 and 2. */
+#define WORKER_FD 3
 
 #define SYSTEM_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -132,31 +133,36 @@ static pid_t fork_child(int *ret_errno)
     return pid;
 }
 
-/* Moves `fd`, which is above, to CHILD_FD, close-on-exec, and closes all above. Returns 0 or an errno. */
-static int keep_only(int fd)
+/* Moves `fd`, which is above, to `place`, close-on-exec, and closes all above. Returns 0 or an errno. */
+static int keep_up_to(int place, int fd)
 {
-    if (dup2(fd, CHILD_FD) < 0 || fcntl(CHILD_FD, F_SETFD, FD_CLOEXEC) != 0)
+    if (dup2(fd, place) < 0 || fcntl(place, F_SETFD, FD_CLOEXEC) != 0)
         return errno;
-    system_close_from(CHILD_FD + 1);
+    system_close_from(place + 1);
     return 0;
 }
 
-/* Makes `fds` the descriptors 0, 1 and 2. Returns 0 or an errno. */
-static int place_descriptors(const int fds[3])
+/* A copy of `fd` (PROC_FD_NULL: of /dev/null) that is `from` or above, or -1 and errno. */
+static int copy_above(int fd, int from)
 {
-    /* All go above CHILD_FD first: any of them may be 0, 1 or 2, and in the wrong order. */
-    int high[3];
-    for (int i = 0; i < 3; i++) {
-        int fd = fds[i];
-        if (fd == PROC_FD_NULL)
-            fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-        if (fd < 0)
-            return errno;
-        high[i] = fcntl(fd, F_DUPFD_CLOEXEC, CHILD_FD + 1);
+    if (fd == PROC_FD_NULL)
+        fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+    return fd >= 0 ? fcntl(fd, F_DUPFD_CLOEXEC, from) : -1;
+}
+
+/*
+ * Makes the `count` entries of `fds` the descriptors 0, 1 and so on, by way of `high`, which has
+ * room for as many. Returns 0 or an errno.
+ */
+static int place_descriptors(const int *fds, int count, int *high)
+{
+    /* All go out of the way first: any of them may be in the place of another. */
+    for (int i = 0; i < count; i++) {
+        high[i] = copy_above(fds[i], count + 1);
         if (high[i] < 0)
             return errno;
     }
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < count; i++) {
         if (dup2(high[i], i) < 0)
             return errno;
     }
@@ -191,24 +197,34 @@ static int exec_program(const char *const *argv, char *const *env)
     return code;
 }
 
+/* All that the child needs, allocated before the fork. */
+struct program {
+    const char *const *argv;
+    char *const *env;
+    const int *fds;
+    int fd_count;
+    int *scratch; /* room for as many */
+};
+
 /* The child: becomes the program, or writes an errno to `fail_fd` and ends. */
-static _Noreturn void run_program(const char *const *argv, const int fds[3], int fail_fd,
-                                  char *const *env, int code)
+static _Noreturn void run_program(const struct program *program, int fail_fd, int code)
 {
-    int fail = fcntl(fail_fd, F_DUPFD_CLOEXEC, CHILD_FD + 1);
+    /* Its place is the one above the program's own. */
+    int place = program->fd_count;
+    int fail = fcntl(fail_fd, F_DUPFD_CLOEXEC, place + 1);
     if (fail < 0) {
         fail = fail_fd;
         code = errno;
     }
     if (code == 0)
-        code = place_descriptors(fds);
+        code = place_descriptors(program->fds, program->fd_count, program->scratch);
     if (code == 0) {
-        code = keep_only(fail);
-        fail = code == 0 ? CHILD_FD : fail;
+        code = keep_up_to(place, fail);
+        fail = code == 0 ? place : fail;
     }
     unblock_signals();
     if (code == 0)
-        code = exec_program(argv, env);
+        code = exec_program(program->argv, program->env);
     ssize_t written = write(fail, &code, sizeof(code));
     (void)written;
     _exit(127);
@@ -226,13 +242,18 @@ static int await_exec(int fail_fd)
     return got == (ssize_t)sizeof(code) ? code : 0;
 }
 
-pid_t proc_spawn(const char *const *argv, const int fds[3], struct err *e)
+pid_t proc_spawn(const char *const *argv, const int *fds, size_t count, struct err *e)
 {
     static char locale[] = "LC_ALL=C";
     struct str path;
     str_init(&path);
     str_add_format(&path, "PATH=%s", proc_path());
     char *const env[] = {locale, path.s, NULL};
+    struct program program = {.argv = argv,
+                              .env = env,
+                              .fds = fds,
+                              .fd_count = (int)count,
+                              .scratch = mem_zalloc(count, sizeof(int))};
     int fail[2] = {-1, -1};
     int code = 0;
     pid_t pid = -1;
@@ -243,7 +264,7 @@ pid_t proc_spawn(const char *const *argv, const int fds[3], struct err *e)
     }
     pid = fork_child(&code);
     if (pid == 0)
-        run_program(argv, fds, fail[1], env, code);
+        run_program(&program, fail[1], code);
     if (pid < 0) {
         code = errno;
         goto out;
@@ -258,6 +279,7 @@ out:
         close(fail[0]);
     if (fail[1] >= 0)
         close(fail[1]);
+    free(program.scratch);
     str_fini(&path);
     if (code != 0) {
         err_set_sys(e, code, "cannot run %s", argv[0]);
@@ -272,16 +294,16 @@ static _Noreturn void run_worker(struct loop *loop, proc_fork_fn *fn, void *arg,
 {
     loop_forget(loop);
     (void)signal(SIGPIPE, SIG_IGN);
-    int fd = fcntl(ends[1], F_DUPFD_CLOEXEC, CHILD_FD + 1);
+    int fd = fcntl(ends[1], F_DUPFD_CLOEXEC, WORKER_FD + 1);
     if (fd < 0)
         code = errno;
-    /* By number too: they are below CHILD_FD where the parent had closed 0, 1 or 2. */
+    /* By number too: they are below WORKER_FD where the parent had closed 0, 1 or 2. */
     close(ends[0]);
     close(ends[1]);
     if (code == 0)
-        code = keep_only(fd);
+        code = keep_up_to(WORKER_FD, fd);
     unblock_signals();
-    _exit(code == 0 ? fn(arg, CHILD_FD) : 127);
+    _exit(code == 0 ? fn(arg, WORKER_FD) : 127);
 }
 
 pid_t proc_fork(struct loop *loop, proc_fork_fn *fn, void *arg, int *ret_fd, struct err *e)

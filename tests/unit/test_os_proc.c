@@ -306,6 +306,66 @@ static void no_stray_descriptor_reaches_a_child(void **state)
     clean(&run);
 }
 
+/* Runs a shell that gets the `count` descriptors at `fds` too. */
+static void run_with_extra(struct run *run, const char *script, const int *fds, size_t count)
+{
+    const char *const argv[] = {"sh", "-c", script, NULL};
+    prepare(run, argv);
+    run->spec.extra_fds = fds;
+    run->spec.extra_fd_count = count;
+    run_child(run);
+    run->spec.argv = NULL;
+}
+
+static void extra_descriptors_come_from_3_on_in_their_order_and_no_other_does(void **state)
+{
+    (void)state;
+    struct run run;
+    int pipes[2][2];
+    int stray = open("/dev/null", O_RDWR); /* not close-on-exec */
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(0, pipe(pipes[i]));
+    int high = fcntl(stray, F_DUPFD, 8);
+    const int fds[] = {pipes[1][1], PROC_FD_NULL, pipes[0][1]};
+    run_with_extra(&run,
+                   "echo three >&3; cat <&4; echo five >&5; "
+                   "for n in 6 7 8 9; do (eval \": >&$n\") 2>/dev/null && echo $n; done; echo end",
+                   fds, 3);
+    assert_string_equal("end\n", run.out.s);
+    for (int i = 0; i < 2; i++) {
+        const char *expected = i == 0 ? "five\n" : "three\n";
+        char text[16] = {0};
+        close(pipes[i][1]);
+        assert_true(read(pipes[i][0], text, sizeof(text) - 1) > 0);
+        assert_string_equal(expected, text);
+        assert_int_equal(0, read(pipes[i][0], text, sizeof(text)));
+        close(pipes[i][0]);
+    }
+    close(stray);
+    close(high);
+    clean(&run);
+}
+
+static void a_failed_exec_with_extra_descriptors_comes_back_as_its_errno(void **state)
+{
+    (void)state;
+    const char *const argv[] = {"backupd-no-such-program", NULL};
+    const int fds[] = {PROC_FD_NULL, 0, PROC_FD_NULL};
+    const int bad[] = {PROC_FD_NULL, 999999};
+    struct run run;
+    struct err e = ERR_INIT;
+    prepare(&run, argv);
+    run.spec.extra_fds = fds;
+    run.spec.extra_fd_count = 3;
+    assert_null(proc_start(loop, &run.spec, &e));
+    assert_int_equal(ENOENT, e.sys);
+    run.spec.extra_fds = bad;
+    run.spec.extra_fd_count = 2;
+    assert_null(proc_start(loop, &run.spec, &e));
+    assert_int_equal(EBADF, e.sys);
+    clean(&run);
+}
+
 static void the_null_device_is_what_a_child_reads_if_there_is_nothing_else(void **state)
 {
     (void)state;
@@ -385,6 +445,42 @@ static void a_parent_without_standard_descriptors_can_start_children(void **stat
 {
     (void)state;
     assert_int_equal(0, status_of_fork(run_with_no_standard_descriptors));
+}
+
+/* In a process of its own, as it takes descriptors that others have. Returns an exit status. */
+static int pass_extra_that_are_in_each_others_places(void)
+{
+    const char *const argv[] = {"sh", "-c", "cat <&3; cat <&4; cat <&5", NULL};
+    const int places[] = {5, 3, 4};
+    struct run run;
+    struct err e = ERR_INIT;
+    loop_free(loop); /* which may be in those places */
+    for (int i = 0; i < 3; i++) {
+        int ends[2];
+        int text = '1' + i;
+        char byte = (char)text;
+        if (pipe(ends) != 0 || write(ends[1], &byte, 1) != 1)
+            return 1;
+        int moved = fcntl(ends[0], F_DUPFD, 20);
+        close_both(ends);
+        if (dup2(moved, places[i]) != places[i])
+            return 2;
+        close(moved);
+    }
+    loop = loop_new(&e);
+    prepare(&run, argv);
+    run.spec.extra_fds = places;
+    run.spec.extra_fd_count = 3;
+    run.proc = proc_start(loop, &run.spec, &e);
+    if (run.proc == NULL || !await(&run) || run.result.status != 0)
+        return 3;
+    return strcmp(run.out.s, "123") == 0 ? 0 : 4;
+}
+
+static void extra_descriptors_may_be_in_each_others_places(void **state)
+{
+    (void)state;
+    assert_int_equal(0, status_of_fork(pass_extra_that_are_in_each_others_places));
 }
 
 static void a_child_leads_its_own_process_group(void **state)
@@ -935,6 +1031,9 @@ int main(int argc, char **argv)
         TEST(the_environment_is_a_locale_and_a_path),
         TEST(signals_are_back_to_their_defaults),
         TEST(no_stray_descriptor_reaches_a_child),
+        TEST(extra_descriptors_come_from_3_on_in_their_order_and_no_other_does),
+        TEST(a_failed_exec_with_extra_descriptors_comes_back_as_its_errno),
+        TEST(extra_descriptors_may_be_in_each_others_places),
         TEST(the_null_device_is_what_a_child_reads_if_there_is_nothing_else),
         TEST(standard_descriptors_can_be_given_in_any_order),
         TEST(a_parent_without_standard_descriptors_can_start_children),
