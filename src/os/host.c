@@ -1,5 +1,6 @@
 #include "host.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -34,25 +35,65 @@ static int choose_runtime_dir(char ret[HOST_PATH_MAX])
     return len >= 0 && len < HOST_PATH_MAX ? 0 : -1;
 }
 
+/* Makes `path` with `mode` where it is missing, and checks that nobody else can write to it. */
+static int own_folder(const char *path, mode_t mode, const char *what, struct err *e)
+{
+    struct stat st;
+    if (mkdir(path, mode) != 0 && errno != EEXIST)
+        return err_set_sys(e, errno, "cannot make the %s folder %s", what, path);
+    /* Not stat: in /tmp anybody may have laid a link there that leads to a folder of ours. */
+    if (lstat(path, &st) != 0)
+        return err_set_sys(e, errno, "cannot look at the %s folder %s", what, path);
+    if (!S_ISDIR(st.st_mode))
+        return err_set_sys(e, ENOTDIR, "the %s folder %s is no good", what, path);
+    if (st.st_uid != geteuid())
+        return err_set_sys(e, EPERM, "the %s folder %s belongs to user %lu", what, path,
+                           (unsigned long)st.st_uid);
+    if ((st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
+        return err_set_sys(e, EPERM, "others can write to the %s folder %s", what, path);
+    return 0;
+}
+
 int host_runtime_dir(char ret[HOST_PATH_MAX], struct err *e)
 {
     char path[HOST_PATH_MAX];
     if (choose_runtime_dir(path) != 0)
         return err_set_sys(e, ENAMETOOLONG, "the runtime folder's name is no good");
-    if (mkdir(path, 0700) != 0 && errno != EEXIST)
-        return err_set_sys(e, errno, "cannot make the runtime folder %s", path);
-    struct stat st;
-    /* Not stat: in /tmp anybody may have laid a link there that leads to a folder of ours. */
-    if (lstat(path, &st) != 0)
-        return err_set_sys(e, errno, "cannot look at the runtime folder %s", path);
-    if (!S_ISDIR(st.st_mode))
-        return err_set_sys(e, ENOTDIR, "the runtime folder %s is no good", path);
-    if (st.st_uid != geteuid())
-        return err_set_sys(e, EPERM, "the runtime folder %s belongs to user %lu", path,
-                           (unsigned long)st.st_uid);
-    if ((st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
-        return err_set_sys(e, EPERM, "others can write to the runtime folder %s", path);
+    if (own_folder(path, 0700, "runtime", e) != 0)
+        return -1;
     memcpy(ret, path, strlen(path) + 1);
+    return 0;
+}
+
+static int check_empty(const char *path, struct err *e)
+{
+    DIR *dir = opendir(path);
+    if (dir == NULL)
+        return err_set_sys(e, errno, "cannot look into the empty folder %s", path);
+    int result = 0;
+    for (const struct dirent *entry; result == 0 && (entry = readdir(dir)) != NULL;) {
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+            result = err_set_sys(e, ENOTEMPTY, "something is in the empty folder %s", path);
+    }
+    closedir(dir);
+    return result;
+}
+
+int host_empty_dir(char ret[HOST_PATH_MAX], struct err *e)
+{
+    char runtime[HOST_PATH_MAX];
+    char path[HOST_PATH_MAX];
+    if (host_runtime_dir(runtime, e) != 0)
+        return -1;
+    int len = snprintf(path, sizeof(path), "%s/empty", runtime);
+    if (len < 0 || (size_t)len >= sizeof(path))
+        return err_set_sys(e, ENAMETOOLONG, "the empty folder's name is no good");
+    if (own_folder(path, 0555, "empty", e) != 0 || check_empty(path, e) != 0)
+        return -1;
+    /* The umask may have taken something away. */
+    if (chmod(path, 0555) != 0)
+        return err_set_sys(e, errno, "cannot set the mode of the empty folder %s", path);
+    memcpy(ret, path, (size_t)len + 1);
     return 0;
 }
 
@@ -190,6 +231,13 @@ int host_drop_to_user(const char *user, struct err *e)
 int host_confine_to_user(const char *user, const char *folder, struct err *e)
 {
     return drop(user, folder, e);
+}
+
+void host_own_name(char ret[HOST_NAME_SIZE])
+{
+    if (gethostname(ret, HOST_NAME_SIZE) != 0)
+        ret[0] = '\0';
+    ret[HOST_NAME_SIZE - 1] = '\0'; /* one that was cut has none */
 }
 
 unsigned host_terminal_width(int fd)

@@ -9,12 +9,21 @@
 
 #define HOST_PATH_MAX 1024
 
+/* A machine's name with its terminating NUL. */
+#define HOST_NAME_SIZE 256
+
 /*
  * The folder for locks and sockets, made with mode 0700 where it is missing: $RUNTIME_DIRECTORY
  * where a service manager set it, else /run/backupd (/var/run/backupd on FreeBSD) for root, else
  * /tmp/backupd-UID. Fails where it is not a folder of ours that nobody else can write to.
  */
 int host_runtime_dir(char ret[HOST_PATH_MAX], struct err *e);
+
+/*
+ * An empty folder to be the root folder of host_confine_to_user: "empty" in the runtime folder, made
+ * where it is missing, ours, mode 0555. Fails where it is no such folder or something is in it.
+ */
+int host_empty_dir(char ret[HOST_PATH_MAX], struct err *e);
 
 /*
  * Takes the lock file `path`, made where it is missing; it is let go when the descriptor is closed
@@ -43,6 +52,9 @@ int host_drop_to_user(const char *user, struct err *e);
  * there still are files to look it up in. A process that is not root stays where it is.
  */
 int host_confine_to_user(const char *user, const char *folder, struct err *e);
+
+/* The machine's own name, as it calls itself; "" where it has none. */
+void host_own_name(char ret[HOST_NAME_SIZE]);
 
 /* Columns of the terminal at `fd`, or 0 where it is none. */
 unsigned host_terminal_width(int fd);

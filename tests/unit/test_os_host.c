@@ -1,4 +1,4 @@
-/* os/host: the runtime folder, the lock, and giving up root. */
+/* os/host: the runtime folder, the lock, the empty folder, and giving up root. */
 #define _DEFAULT_SOURCE /* setgroups */
 
 #include <setjmp.h>
@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
 #include <poll.h>
@@ -45,7 +46,11 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     (void)state;
+    char empty[160];
     unsetenv("RUNTIME_DIRECTORY");
+    snprintf(empty, sizeof(empty), "%s/empty", inner);
+    if (unlink(empty) != 0)
+        rmdir(empty);
     if (unlink(inner) != 0)
         rmdir(inner);
     return rmdir(folder);
@@ -307,6 +312,85 @@ static void a_lock_file_that_is_a_link_is_refused(void **state)
     assert_int_equal(ERR_SYSTEM, e.code);
 }
 
+/* Makes `inner` the runtime folder, and returns where its empty folder should be. */
+static const char *prepare_empty(void)
+{
+    static char path[160];
+    setenv("RUNTIME_DIRECTORY", inner, 1);
+    assert_int_equal(0, mkdir(inner, 0700));
+    snprintf(path, sizeof(path), "%s/empty", inner);
+    return path;
+}
+
+static void the_empty_folder_is_made_and_only_to_be_looked_at(void **state)
+{
+    (void)state;
+    const char *path = prepare_empty();
+    char got[HOST_PATH_MAX];
+    struct err e = ERR_INIT;
+    struct stat st;
+    mode_t before = umask(0077);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(0, host_empty_dir(got, &e));
+        assert_string_equal(path, got);
+    }
+    umask(before);
+    assert_int_equal(0, lstat(path, &st));
+    assert_true(S_ISDIR(st.st_mode));
+    assert_int_equal(0555, st.st_mode & 07777);
+    assert_int_equal(geteuid(), st.st_uid);
+}
+
+static void assert_no_empty_dir(int sys, const char *path)
+{
+    char got[HOST_PATH_MAX] = "untouched";
+    struct err e = ERR_INIT;
+    assert_int_equal(-1, host_empty_dir(got, &e));
+    assert_int_equal(ERR_SYSTEM, e.code);
+    assert_int_equal(sys, e.sys);
+    assert_non_null(strstr(e.msg, path));
+    assert_string_equal("untouched", got);
+}
+
+static void an_empty_folder_with_something_in_it_is_refused(void **state)
+{
+    (void)state;
+    const char *path = prepare_empty();
+    char file[200];
+    assert_int_equal(0, mkdir(path, 0755));
+    snprintf(file, sizeof(file), "%s/.x", path);
+    assert_int_equal(0, mkdir(file, 0700));
+    assert_no_empty_dir(ENOTEMPTY, path);
+    assert_int_equal(0, rmdir(file));
+}
+
+static void an_empty_folder_that_is_not_ours_alone_is_refused(void **state)
+{
+    (void)state;
+    const char *path = prepare_empty();
+    assert_int_equal(0, symlink(folder, path));
+    assert_no_empty_dir(ENOTDIR, path);
+    assert_int_equal(0, unlink(path));
+    assert_int_equal(0, mkdir(path, 0755));
+    assert_int_equal(0, chmod(path, 0775));
+    assert_no_empty_dir(EPERM, path);
+    if (geteuid() != 0)
+        return;
+    assert_int_equal(0, chmod(path, 0755));
+    assert_int_equal(0, chown(path, 12345, 12345));
+    assert_no_empty_dir(EPERM, path);
+}
+
+static void the_machine_has_a_name(void **state)
+{
+    (void)state;
+    char expected[512] = {0};
+    char got[HOST_NAME_SIZE];
+    assert_int_equal(0, gethostname(expected, sizeof(expected) - 1));
+    host_own_name(got);
+    assert_string_equal(expected, got);
+}
+
 static void our_own_executable_can_be_found(void **state)
 {
     (void)state;
@@ -501,6 +585,10 @@ int main(void)
         TEST(the_lock_file_holds_our_pid_and_nothing_of_a_longer_one),
         TEST(children_and_workers_do_not_keep_the_lock),
         TEST(a_lock_file_that_is_a_link_is_refused),
+        TEST(the_empty_folder_is_made_and_only_to_be_looked_at),
+        TEST(an_empty_folder_with_something_in_it_is_refused),
+        TEST(an_empty_folder_that_is_not_ours_alone_is_refused),
+        TEST(the_machine_has_a_name),
         TEST(our_own_executable_can_be_found),
         TEST(root_becomes_the_user_for_good),
         TEST(root_can_be_confined_to_an_empty_folder),
