@@ -104,7 +104,7 @@ static int parse(const char *addr, struct target *ret, struct err *e)
 
 int listen_check(const char *addr, struct err *e)
 {
-    struct target target;
+    struct target target = {0};
     return parse(addr, &target, e);
 }
 
@@ -173,7 +173,7 @@ static void note_failure(struct err *failure, const struct addrinfo *info, int c
 
 int listen_tcp(const char *addr, int ret_fds[LISTEN_MAX], size_t *ret_count, struct err *e)
 {
-    struct target target;
+    struct target target = {0};
     struct addrinfo *infos = NULL;
     struct err failure = ERR_INIT;
     size_t count = 0;

@@ -7,42 +7,35 @@
 
 #include "sandbox_system.h"
 
-/* The C libraries give these constants a type of their own. */
-struct limit {
-    int resource;
-    const char *name;
-    bool wanted;
-    rlim_t value;
-};
+/*
+ * Whether the soft and the hard limit of `resource` could be lowered to `value`; `now` is scratch.
+ * A macro, because the C libraries do not agree on the type of a resource.
+ */
+#define LOWER(resource, value, now)                                                                \
+    (getrlimit((resource), (now)) == 0 && (clamp((now), (value)), true) &&                         \
+     setrlimit((resource), (now)) == 0)
 
-/* Sets both the soft and the hard limit, or leaves a lower hard one, which cannot be raised. */
-static int set_limit(const struct limit *limit, struct err *e)
+/* Sets both limits to `value`, or to the hard one, which cannot be raised, where that is lower. */
+static void clamp(struct rlimit *limit, rlim_t value)
 {
-    struct rlimit now;
-    if (!limit->wanted)
-        return 0;
-    if (getrlimit(limit->resource, &now) != 0)
-        return err_set_sys(e, errno, "cannot read the limit of %s", limit->name);
-    rlim_t value = limit->value < now.rlim_max ? limit->value : now.rlim_max;
-    now = (struct rlimit){.rlim_cur = value, .rlim_max = value};
-    if (setrlimit(limit->resource, &now) != 0)
-        return err_set_sys(e, errno, "cannot set the limit of %s", limit->name);
-    return 0;
+    if (limit->rlim_max == RLIM_INFINITY || value < limit->rlim_max)
+        limit->rlim_max = value;
+    limit->rlim_cur = limit->rlim_max;
 }
 
 static int set_limits(const struct sandbox_limits *limits, struct err *e)
 {
-    const struct limit all[] = {
-        {RLIMIT_NOFILE, "descriptors", limits->descriptors != 0, (rlim_t)limits->descriptors},
-        {RLIMIT_AS, "memory", limits->memory != 0, (rlim_t)limits->memory},
-        {RLIMIT_NPROC, "processes", true, 0},
-        {RLIMIT_FSIZE, "file sizes", true, 0},
-        {RLIMIT_CORE, "core dumps", true, 0},
-    };
-    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
-        if (set_limit(&all[i], e) != 0)
-            return -1;
-    }
+    struct rlimit now;
+    if (limits->descriptors != 0 && !LOWER(RLIMIT_NOFILE, (rlim_t)limits->descriptors, &now))
+        return err_set_sys(e, errno, "cannot limit descriptors");
+    if (limits->memory != 0 && !LOWER(RLIMIT_AS, (rlim_t)limits->memory, &now))
+        return err_set_sys(e, errno, "cannot limit memory");
+    if (!LOWER(RLIMIT_NPROC, 0, &now))
+        return err_set_sys(e, errno, "cannot limit processes");
+    if (!LOWER(RLIMIT_FSIZE, 0, &now))
+        return err_set_sys(e, errno, "cannot limit the size of files");
+    if (!LOWER(RLIMIT_CORE, 0, &now))
+        return err_set_sys(e, errno, "cannot limit core dumps");
     return 0;
 }
 

@@ -28,8 +28,9 @@ struct sandbox_limits {
  *     FreeBSD it is in capability mode.
  *
  * What stays: reading from, writing to, waiting for and closing descriptors, accepting connections,
- * memory, time, random numbers. Whatever opens a file behind one's back (the time zone, a name
- * service, a library's configuration, an epoll descriptor) has to be set up before. End with
+ * memory, time, random numbers (getrandom). Whatever opens a file or makes a descriptor behind one's
+ * back comes before: tzset(3), a server's epoll and event descriptors, a library's configuration,
+ * jansson's json_object_seed(0), which otherwise makes do with a seed that can be guessed. End with
  * _exit(2) where a leak checker is built in, as it starts a process.
  *
  * Returns 0, or -1 and `e` (ERR_SYSTEM), also where the kernel has no such filter; some of the above

@@ -24,14 +24,13 @@
 
 /* Allowed whatever their arguments are. */
 static const int CALLS[] = {
-    /* descriptors that are there */
+    /* descriptors that are there; sendto, sendmsg, fcntl and setsockopt are below */
     SCMP_SYS(read),
     SCMP_SYS(readv),
     SCMP_SYS(recvfrom),
     SCMP_SYS(recvmsg),
     SCMP_SYS(write),
     SCMP_SYS(writev),
-    SCMP_SYS(sendmsg),
     SCMP_SYS(sendfile),
     SCMP_SYS(close),
     SCMP_SYS(lseek),
@@ -141,17 +140,31 @@ static int allow_where(scmp_filter_ctx filter, int call, unsigned count,
     return seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, call, count, comparisons);
 }
 
+/* Whether argument `index`, of which the kernel looks at 32 bits only, is `value`. */
+static struct scmp_arg_cmp is_int(unsigned index, int value)
+{
+    return (struct scmp_arg_cmp){
+        .arg = index, .op = SCMP_CMP_MASKED_EQ, .datum_a = UINT32_MAX, .datum_b = (uint32_t)value};
+}
+
+/* Whether the bits of `mask` in argument `index` are all 0. */
+static struct scmp_arg_cmp is_without(unsigned index, uint64_t mask)
+{
+    return (struct scmp_arg_cmp){
+        .arg = index, .op = SCMP_CMP_MASKED_EQ, .datum_a = mask, .datum_b = 0};
+}
+
 static int add_options(scmp_filter_ctx filter)
 {
     int result = 0;
     for (size_t i = 0; result == 0 && i < sizeof(FCNTL_COMMANDS) / sizeof(FCNTL_COMMANDS[0]); i++) {
-        const struct scmp_arg_cmp is = SCMP_A1_32(SCMP_CMP_EQ, (uint32_t)FCNTL_COMMANDS[i]);
+        const struct scmp_arg_cmp is = is_int(1, FCNTL_COMMANDS[i]);
         result = allow_where(filter, SCMP_SYS(fcntl), 1, &is);
     }
     for (size_t i = 0; result == 0 && i < sizeof(OPTIONS) / sizeof(OPTIONS[0]); i++) {
         const struct scmp_arg_cmp are[] = {
-            SCMP_A1_32(SCMP_CMP_EQ, (uint32_t)OPTIONS[i].level),
-            SCMP_A2_32(SCMP_CMP_EQ, (uint32_t)OPTIONS[i].name),
+            is_int(1, OPTIONS[i].level),
+            is_int(2, OPTIONS[i].name),
         };
         result = allow_where(filter, SCMP_SYS(setsockopt), 2, are);
     }
@@ -160,16 +173,19 @@ static int add_options(scmp_filter_ctx filter)
 
 static int add_restricted_calls(scmp_filter_ctx filter)
 {
-    const struct scmp_arg_cmp not_executable = SCMP_A2_64(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0);
-    /* With an address it could open a connection (MSG_FASTOPEN). */
-    const struct scmp_arg_cmp no_address = SCMP_A4_64(SCMP_CMP_EQ, 0);
+    const struct scmp_arg_cmp not_executable = is_without(2, PROT_EXEC);
+    /* These two could open a connection (MSG_FASTOPEN); send(2) is sendto without an address. */
+    const struct scmp_arg_cmp no_address = is_without(4, UINT64_MAX);
+    const struct scmp_arg_cmp not_connecting = is_without(2, MSG_FASTOPEN);
     /* abort(3) */
-    const struct scmp_arg_cmp ourselves = SCMP_A0_32(SCMP_CMP_EQ, (uint32_t)getpid());
+    const struct scmp_arg_cmp ourselves = is_int(0, getpid());
     int result = allow_where(filter, SCMP_SYS(mmap), 1, &not_executable);
     if (result == 0)
         result = allow_where(filter, SCMP_SYS(mprotect), 1, &not_executable);
     if (result == 0)
         result = allow_where(filter, SCMP_SYS(sendto), 1, &no_address);
+    if (result == 0)
+        result = allow_where(filter, SCMP_SYS(sendmsg), 1, &not_connecting);
     if (result == 0)
         result = allow_where(filter, SCMP_SYS(tgkill), 1, &ourselves);
     if (result == 0)

@@ -192,7 +192,10 @@ static void open_files(void)
     REFUSED(stat(scene.file, &st));
     REFUSED(access(scene.file, F_OK));
     REFUSED(readlink("/proc/self/exe", (char[8]){0}, 8));
-    WORKS(fopen(scene.file, "r") == NULL);
+    FILE *stream = fopen(scene.file, "r");
+    WORKS(stream == NULL);
+    if (stream != NULL)
+        fclose(stream);
 }
 
 static void no_file_can_be_opened_or_looked_at(void **state)
@@ -270,6 +273,10 @@ static void make_connections(void)
     REFUSED(socketpair(AF_UNIX, SOCK_STREAM, 0, ends));
     REFUSED(connect(scene.client, address, len));
     REFUSED(sendto(scene.client, "x", 1, MSG_FASTOPEN, address, len));
+    struct iovec part = {.iov_base = &on, .iov_len = 1};
+    const struct msghdr message = {
+        .msg_name = &scene.address, .msg_namelen = len, .msg_iov = &part, .msg_iovlen = 1};
+    REFUSED(sendmsg(scene.client, &message, MSG_FASTOPEN));
     REFUSED(bind(scene.client, address, len));
     REFUSED(listen(scene.client, 1));
     REFUSED(setsockopt(scene.client, SOL_SOCKET, SO_ATTACH_FILTER, &on, sizeof(on)));
