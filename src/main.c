@@ -9,13 +9,24 @@
  *   os/      poll loop, children, log, clock, locks: the only folder that knows the system
  *   zfs/     the argv of every zfs command, here or over ssh; jobs and transfers
  *   engine/  cycle, crew of workers, worker, schedule, connection, notifier
+ *   web/     the web role: HTTP, pages, metrics and event streams over a projection of the state
  *   cli/     one file a command
  *
  * Who may include whom stands in each folder's meson.build, and a wrong include does not compile.
  */
-#include "cli.h"
+#include <string.h>
 
+#include "cli.h"
+#include "notifier.h"
+#include "role_json.h"
+#include "web.h"
+
+/* The roles are the same program, started again by the engine. */
 int main(int argc, char **argv)
 {
+    if (argc == 5 && strcmp(argv[1], ROLE_WEB) == 0)
+        return web_main(argv[2], argv[3], argv[4]);
+    if (argc == 4 && strcmp(argv[1], NOTIFIER_ROLE) == 0)
+        return notifier_main(argv[2], argv[3]);
     return cli_main(argc, argv, BACKUPD_VERSION);
 }

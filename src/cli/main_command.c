@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "notifier.h"
 
 int cli_help(void)
 {
@@ -45,8 +44,6 @@ static int run_command(int argc, char **argv, const char *version)
 {
     struct options options;
     struct err e = ERR_INIT;
-    if (argc == 4 && strcmp(argv[1], NOTIFIER_ROLE) == 0)
-        return notifier_main(argv[2], argv[3]);
     if (options_parse(&options, argc, argv, &e) != 0) {
         cli_complain(&e);
         return EXIT_USAGE;

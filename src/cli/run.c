@@ -8,9 +8,13 @@
 #include "describe.h"
 #include "engine.h"
 #include "host.h"
+#include "listen.h"
 #include "logsink.h"
 #include "render.h"
 #include "text.h"
+
+/* Where the web role listens unless -addr says otherwise. */
+#define RUN_ADDR "0.0.0.0:8888"
 
 /* Where a run shows itself: the log, and with -once the terminal or plain lines. */
 struct screen {
@@ -131,11 +135,20 @@ static void say_start(struct screen *screen, const struct config *config, const 
     str_fini(&line);
 }
 
+static const char *addr_of(const struct options *options)
+{
+    return options->addr == NULL ? RUN_ADDR : options->addr;
+}
+
 int cli_run(const struct options *options, const char *version)
 {
     struct screen screen = {.once = options->once};
     struct err e = ERR_INIT;
     const char *path;
+    if (listen_check(addr_of(options), &e) != 0) {
+        cli_complain(&e);
+        return EXIT_USAGE;
+    }
     struct config *config = cli_load_config(options, &path);
     if (config == NULL)
         return EXIT_USAGE;
@@ -144,6 +157,8 @@ int cli_run(const struct options *options, const char *version)
     if (options->once)
         screen.width = host_terminal_width(STDOUT_FILENO);
     struct engine_options engine_options = {.config_path = path,
+                                            .version = version,
+                                            .addr = options->once ? NULL : addr_of(options),
                                             .dryrun = options->dryrun,
                                             .once = options->once,
                                             .on_event = handle_event,

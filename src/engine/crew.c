@@ -166,6 +166,7 @@ static void restart_silence(struct member *member)
 static int check_event(const struct member *member, const struct event *event, struct err *e)
 {
     switch (event->kind) {
+    case EVENT_DATASET_SNAPSHOTS:
     case EVENT_DATASET_PLANNED:
     case EVENT_STEP_PLANNED:
     case EVENT_DATASET_STARTED:

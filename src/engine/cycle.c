@@ -215,8 +215,33 @@ static void tell_seen(struct cycle *cycle, const struct dataset *ds)
         const struct snapshot *newest = snapset_newest(set);
         event.holding[side].count = set->n;
         event.holding[side].newest = newest == NULL ? 0 : newest->creation;
+        event.holding[side].space = ds->side[side].space;
     }
     emit(cycle, &event);
+}
+
+static void tell_snapshots(struct cycle *cycle, const struct dataset *ds,
+                           const struct target *target)
+{
+    size_t count = 0;
+    struct snapshot_row *rows = rows_build(ds, target, &count);
+    struct event event = {.kind = EVENT_DATASET_SNAPSHOTS,
+                          .dataset = ds->name,
+                          .first = true,
+                          .rows = rows,
+                          .row_count = count};
+    emit(cycle, &event);
+    free(rows);
+}
+
+/* Of a dataset that nothing is planned for: what it holds is of interest all the same. */
+static void tell_unplanned(struct cycle *cycle, const struct dataset *ds)
+{
+    struct rules rules = config_rules_for(cycle->spec.config, ds->name);
+    struct target target;
+    target_build(&target, ds, &rules);
+    tell_snapshots(cycle, ds, &target);
+    target_fini(&target);
 }
 
 static void tell_plan(struct cycle *cycle, const struct dataset *ds, const struct target *target,
@@ -282,6 +307,7 @@ static void plan_dataset(struct cycle *cycle, const struct dataset *ds)
         e = target.error;
         rc = -1;
     }
+    tell_snapshots(cycle, ds, &target);
     tell_plan(cycle, ds, &target, &plan);
     warn_of_stray(cycle, ds, &target);
     bool has_work = plan.n > 0 || ds->side[SIDE_REMOTE].token != NULL ||
@@ -334,12 +360,16 @@ static void plan_all(void *arg)
         const struct dataset *ds = cycle->inv.v[i];
         tell_seen(cycle, ds);
         cycle->datasets++;
-        if (!ds->side[SIDE_LOCAL].exists)
+        if (!ds->side[SIDE_LOCAL].exists) {
+            tell_unplanned(cycle, ds);
             continue; /* I9 */
-        if (cycle->spec.skip != NULL && cycle->spec.skip(cycle->spec.arg, ds->name))
+        }
+        if (cycle->spec.skip != NULL && cycle->spec.skip(cycle->spec.arg, ds->name)) {
+            tell_unplanned(cycle, ds);
             cycle->failed++;
-        else
+        } else {
             plan_dataset(cycle, ds);
+        }
     }
     crew_start(cycle->crew);
 }

@@ -15,6 +15,10 @@
 #include "proc.h"
 #include "retries.h"
 #include "schedule.h"
+#include "service.h"
+#include "snapper.h"
+#include "verdict.h"
+#include "web_link.h"
 
 /* How long everything has to end by itself after SIGTERM; what is left then is killed. */
 #define STOP_MS 4000
@@ -27,6 +31,7 @@ struct engine {
     struct sites sites;
     struct connection *connection;
     char socket_stem[HOST_PATH_MAX]; /* of the shared connections' sockets; "" : none */
+    char web_socket[HOST_PATH_MAX];  /* of the web role; "" : none */
     unsigned connections;            /* made so far: each has a socket of its own */
     int lock;
     struct state state;
@@ -37,7 +42,10 @@ struct engine {
     struct loop_timer *due;   /* the next cycle */
     struct loop_timer *after; /* what follows a cycle's end */
     struct loop_timer *stop_timer;
+    struct loop_timer *watchdog;
     struct proc *notifier;
+    struct snapper *snapper;
+    struct web_link *web; /* NULL: nobody is served */
     bool stopping, cycle_wanted;
 };
 
@@ -45,6 +53,44 @@ static void publish(struct engine *engine, const struct event *event)
 {
     state_apply(&engine->state, event);
     engine->options.on_event(engine->options.arg, event, &engine->state);
+    if (engine->web != NULL)
+        web_link_send(engine->web, event);
+}
+
+/* What the configuration tells whoever judges the state. */
+static void tell_configuration(struct engine *engine)
+{
+    const struct config *config = engine->config;
+    enum side side = config_has_remote(config) ? SIDE_REMOTE : SIDE_LOCAL;
+    struct event event = {.kind = EVENT_CONFIGURED,
+                          .time = clock_now(),
+                          .cycle = engine->state.cycle,
+                          .flag = config_has_remote(config),
+                          .interval = config->interval,
+                          .period = verdict_period(&config->side[side].policy)};
+    publish(engine, &event);
+}
+
+/* The service manager's line: what a person reads first. */
+static void tell_service(const struct engine *engine)
+{
+    struct verdict verdict;
+    struct str text;
+    str_init(&text);
+    verdict_of(&engine->state, clock_now(), &verdict);
+    verdict_describe(&verdict, &engine->state, clock_now(), &text);
+    service_status("%s", text.s);
+    str_fini(&text);
+}
+
+static void feed_watchdog(void *arg)
+{
+    struct engine *engine = arg;
+    engine->watchdog = NULL;
+    service_notify("WATCHDOG=1");
+    int64_t every_ms = service_watchdog_ms();
+    if (every_ms > 0)
+        engine->watchdog = loop_add_timer(engine->loop, every_ms, feed_watchdog, engine);
 }
 
 static void note(struct engine *engine, enum event_level level, const char *fmt, ...)
@@ -69,8 +115,14 @@ static void after_cycle(void *arg);
 
 static void set_due(struct engine *engine, int64_t delay_ms)
 {
+    delay_ms = delay_ms > 0 ? delay_ms : 0;
     loop_remove_timer(engine->due);
-    engine->due = loop_add_timer(engine->loop, delay_ms > 0 ? delay_ms : 0, run_cycle, engine);
+    engine->due = loop_add_timer(engine->loop, delay_ms, run_cycle, engine);
+    struct event event = {.kind = EVENT_CYCLE_DUE,
+                          .time = clock_now(),
+                          .cycle = engine->state.cycle,
+                          .due = clock_now() + (delay_ms + 999) / 1000};
+    publish(engine, &event);
 }
 
 /* The regular time, or earlier where something that failed is to be tried again. */
@@ -122,6 +174,21 @@ static bool is_gone(void *arg, const char *name)
     return ds == NULL || ds->status == STATUS_REMOTE_ONLY;
 }
 
+/* When what failed is tried again. */
+static void tell_retry(struct engine *engine, const char *name)
+{
+    const struct dataset_state *ds = state_find(&engine->state, name);
+    if (ds == NULL || ds->failures == 0)
+        return;
+    struct event event = {.kind = EVENT_DATASET_DUE,
+                          .time = clock_now(),
+                          .cycle = engine->state.cycle,
+                          .dataset = ds->name,
+                          .due = clock_now() +
+                                 schedule_backoff(ds->failures, engine->config->interval)};
+    publish(engine, &event);
+}
+
 static void keep_books(struct engine *engine, const struct event *event)
 {
     int64_t now = clock_monotonic_ms();
@@ -134,14 +201,29 @@ static void keep_books(struct engine *engine, const struct event *event)
         retries_note_success(&engine->retries, event->dataset);
     } else if (event->kind == EVENT_DATASET_FINISHED && event->code != ERR_INTERRUPTED) {
         retries_note_failure(&engine->retries, event->dataset, now, engine->config->interval);
+        tell_retry(engine, event->dataset);
     }
+}
+
+/* Most tables of a listing say what the one before said. */
+static bool is_news(const struct engine *engine, const struct event *event)
+{
+    if (event->kind != EVENT_DATASET_SNAPSHOTS || !event->first || event->flag)
+        return true;
+    const struct dataset_state *ds = state_find(&engine->state, event->dataset);
+    return ds == NULL || !rows_are_equal(ds->rows.v, ds->rows.n, event->rows, event->row_count) ||
+           ds->rows.n == 0;
 }
 
 static void handle_event(void *arg, const struct event *event)
 {
     struct engine *engine = arg;
+    if (!is_news(engine, event))
+        return;
     publish(engine, event);
     keep_books(engine, event);
+    if (event->kind == EVENT_CYCLE_FINISHED || event->kind == EVENT_CYCLE_STARTED)
+        tell_service(engine);
 }
 
 static bool skip_dataset(void *arg, const char *name)
@@ -173,6 +255,9 @@ static void take_config(struct engine *engine)
     engine->config = engine->next_config;
     engine->next_config = NULL;
     connect_sites(engine);
+    tell_configuration(engine);
+    if (engine->web != NULL)
+        web_link_reconfigure(engine->web, engine->config);
     note(engine, LEVEL_INFO, "the new configuration is in use");
 }
 
@@ -218,14 +303,22 @@ static void after_cycle(void *arg)
             loop_stop(engine->loop);
         return;
     }
-    if (engine->next_config != NULL)
+    if (engine->next_config != NULL && !snapper_is_busy(engine->snapper))
         take_config(engine);
-    schedule_next(engine);
-    if (engine->cycle_wanted) {
-        engine->cycle_wanted = false;
-        retries_hurry(&engine->retries, clock_monotonic_ms());
+    if (engine->cycle_wanted)
         set_due(engine, 0);
-    }
+    else
+        schedule_next(engine);
+    engine->cycle_wanted = false;
+}
+
+/* A cycle as soon as may be. */
+static void want_cycle(struct engine *engine)
+{
+    if (engine->cycle != NULL)
+        engine->cycle_wanted = true;
+    else if (!engine->stopping)
+        set_due(engine, 0);
 }
 
 static void give_up_waiting(void *arg)
@@ -275,7 +368,7 @@ static void handle_reload(void *arg, int signo)
             free(engine->next_config);
         }
         engine->next_config = config;
-        if (engine->cycle != NULL) {
+        if (engine->cycle != NULL || snapper_is_busy(engine->snapper)) {
             note(engine, LEVEL_INFO, "the new configuration is used from the next cycle on");
         } else {
             take_config(engine);
@@ -286,17 +379,68 @@ static void handle_reload(void *arg, int signo)
     str_fini(&errors);
 }
 
+/* Somebody wants a cycle, and what failed tried again in it. */
+static void hurry(struct engine *engine)
+{
+    if (engine->cycle != NULL)
+        note(engine, LEVEL_INFO, "a cycle is running: another follows it");
+    retries_hurry(&engine->retries, clock_monotonic_ms());
+    want_cycle(engine);
+}
+
 static void handle_wish(void *arg, int signo)
 {
-    struct engine *engine = arg;
     (void)signo;
-    if (engine->cycle != NULL) {
-        note(engine, LEVEL_INFO, "a cycle is running: another follows it");
-        engine->cycle_wanted = true;
+    hurry(arg);
+}
+
+static void handle_snapshot(void *arg, uint64_t id, const char *name, const struct err *e)
+{
+    struct engine *engine = arg;
+    if (e == NULL) {
+        note(engine, LEVEL_INFO, "took the snapshot %s and of everything below, as asked", name);
+        web_link_answer(engine->web, id, 200, name);
+        want_cycle(engine);
         return;
     }
-    retries_hurry(&engine->retries, clock_monotonic_ms());
-    set_due(engine, 0);
+    note(engine, LEVEL_ERROR, "cannot take the snapshot %s: %s", name, e->msg);
+    web_link_answer(engine->web, id, e->code == ERR_EXISTS ? 409 : 500, e->msg);
+}
+
+static void take_snapshot(struct engine *engine, const struct role_command *command)
+{
+    struct err e = ERR_INIT;
+    if (engine->options.dryrun || engine->stopping) {
+        web_link_answer(engine->web, command->id, 503,
+                        engine->stopping ? "the daemon is stopping"
+                                         : "the daemon runs with -dryrun and changes nothing");
+    } else if (snapper_take(engine->snapper, &engine->sites.side[SIDE_LOCAL], command->type,
+                            command->id, clock_now(), engine->config->stall_timeout * 1000,
+                            &e) != 0) {
+        note(engine, LEVEL_ERROR, "cannot take a snapshot: %s", e.msg);
+        web_link_answer(engine->web, command->id,
+                        e.code == ERR_NAME    ? 400
+                        : e.code == ERR_LIMIT ? 503
+                                              : 500,
+                        e.msg);
+    }
+}
+
+static void handle_command(void *arg, const struct role_command *command)
+{
+    struct engine *engine = arg;
+    if (command->kind == ROLE_SNAPSHOT) {
+        take_snapshot(engine, command);
+        return;
+    }
+    note(engine, LEVEL_INFO, "a cycle was asked for");
+    hurry(engine);
+    web_link_answer(engine->web, command->id, 202, "a cycle starts now");
+}
+
+static void handle_web_note(void *arg, enum event_level level, const char *text)
+{
+    note(arg, level, "%s", text);
 }
 
 static int watch_signals(struct engine *engine, struct err *e)
@@ -349,6 +493,7 @@ struct engine *engine_new(struct config *config, const struct engine_options *op
     engine->loop = loop_new(e);
     if (engine->loop == NULL || watch_signals(engine, e) != 0)
         goto fail;
+    engine->snapper = snapper_new(engine->loop, handle_snapshot, engine);
     connect_sites(engine);
     return engine;
 fail:
@@ -356,10 +501,36 @@ fail:
     return NULL;
 }
 
+static void start_web(struct engine *engine)
+{
+    char path[HOST_PATH_MAX + 8] = "";
+    if (engine->options.addr == NULL)
+        return;
+    if (engine->socket_stem[0] != '\0')
+        snprintf(path, sizeof(path), "%s.sock", engine->socket_stem);
+    snprintf(engine->web_socket, sizeof(engine->web_socket), "%.*s", HOST_PATH_MAX - 1, path);
+    struct web_link_spec spec = {.loop = engine->loop,
+                                 .config = engine->config,
+                                 .state = &engine->state,
+                                 .version = engine->options.version,
+                                 .addr = engine->options.addr,
+                                 .socket_path = engine->web_socket,
+                                 .on_command = handle_command,
+                                 .on_note = handle_web_note,
+                                 .arg = engine};
+    engine->web = web_link_new(&spec);
+}
+
 int engine_run(struct engine *engine, struct err *e)
 {
+    tell_configuration(engine);
+    start_web(engine);
     set_due(engine, 0);
-    return loop_run(engine->loop, e);
+    service_notify("READY=1");
+    feed_watchdog(engine);
+    int rc = loop_run(engine->loop, e);
+    service_notify("STOPPING=1");
+    return rc;
 }
 
 bool engine_succeeded(const struct engine *engine)
@@ -373,6 +544,8 @@ void engine_free(struct engine *engine)
     if (engine == NULL)
         return;
     cycle_free(engine->cycle);
+    snapper_free(engine->snapper);
+    web_link_free(engine->web);
     connection_free(engine->connection);
     loop_free(engine->loop);
     if (engine->sites.ssh.control_path[0] != '\0')

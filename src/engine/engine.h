@@ -18,6 +18,8 @@ typedef void engine_listener_fn(void *arg, const struct event *event, const stru
 
 struct engine_options {
     const char *config_path;
+    const char *version;
+    const char *addr; /* where the web role listens, HOST:PORT; NULL: no web role */
     bool dryrun;
     bool once; /* one cycle, then the end */
     engine_listener_fn *on_event;

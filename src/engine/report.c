@@ -35,9 +35,21 @@ void report_started(const struct report *report)
     send_event(report, &event);
 }
 
+static void report_snapshots(const struct report *report, const struct dataset *ds,
+                             const struct target *target)
+{
+    size_t count = 0;
+    struct snapshot_row *rows = rows_build(ds, target, &count);
+    struct event event = {
+        .kind = EVENT_DATASET_SNAPSHOTS, .first = true, .rows = rows, .row_count = count};
+    send_event(report, &event);
+    free(rows);
+}
+
 void report_plan(const struct report *report, const struct dataset *ds, const struct target *target,
                  const struct plan *plan)
 {
+    report_snapshots(report, ds, target);
     struct event event = {.kind = EVENT_DATASET_PLANNED, .count = plan->n};
     send_event(report, &event);
     for (size_t i = 0; i < plan->n; i++) {

@@ -94,6 +94,12 @@ void command_destroy_empty(struct argv *argv, struct dsname ds)
     argv_add_all(argv, "zfs", "destroy", ds.s);
 }
 
+void command_snapshot(struct argv *argv, struct dsname ds, struct snapname snap)
+{
+    argv_add_all(argv, "zfs", "snapshot", "-r");
+    add_snapshot(argv, ds, '@', snap);
+}
+
 void command_bookmark(struct argv *argv, struct dsname ds, struct snapname snap, uint64_t guid)
 {
     argv_add_all(argv, "zfs", "bookmark");

@@ -56,6 +56,9 @@ void command_destroy_bookmark(struct argv *argv, struct dsname ds, struct snapna
 /* Destroys a dataset without snapshots and children; zfs itself refuses any other. */
 void command_destroy_empty(struct argv *argv, struct dsname ds);
 
+/* Takes a snapshot of `ds` and everything below it, all at one moment. */
+void command_snapshot(struct argv *argv, struct dsname ds, struct snapname snap);
+
 /* Bookmarks a snapshot as "backupd-<guid>". */
 void command_bookmark(struct argv *argv, struct dsname ds, struct snapname snap, uint64_t guid);
 

@@ -1,9 +1,11 @@
 #include "settings.h"
 
 #include <jansson.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "json_text.h"
 #include "mem.h"
 
 static int read_string(const json_t *object, const char *key, size_t max, char **ret, struct err *e)
@@ -33,24 +35,53 @@ static int read_list(const json_t *object, const char *key, struct settings_list
     return 0;
 }
 
+/* The strings, in the order of the struct. */
+static const struct {
+    const char *key;
+    size_t max;
+    size_t offset;
+} STRINGS[] = {
+    {"version", SETTINGS_STRING_MAX, offsetof(struct settings, version)},
+    {"local_root", SETTINGS_STRING_MAX, offsetof(struct settings, local_root)},
+    {"remote_root", SETTINGS_STRING_MAX, offsetof(struct settings, remote_root)},
+    {"remote_host", SETTINGS_STRING_MAX, offsetof(struct settings, remote_host)},
+    {"own_name", SETTINGS_STRING_MAX, offsetof(struct settings, own_name)},
+    {"token", SETTINGS_STRING_MAX, offsetof(struct settings, token)},
+    {"tls_cert", SETTINGS_PEM_MAX, offsetof(struct settings, tls_cert)},
+    {"tls_key", SETTINGS_PEM_MAX, offsetof(struct settings, tls_key)},
+};
+#define STRING_COUNT (sizeof(STRINGS) / sizeof(STRINGS[0]))
+
+static char **string_at(const struct settings *settings, size_t i)
+{
+    return (char **)(void *)((char *)settings + STRINGS[i].offset);
+}
+
+static json_t *list_new(const struct settings_list *list)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < list->n; i++)
+        json_text_append(array, json_text_new(list->v[i], SETTINGS_STRING_MAX));
+    return array;
+}
+
+void settings_encode(const struct settings *settings, struct str *out)
+{
+    json_t *object = json_object();
+    for (size_t i = 0; i < STRING_COUNT; i++)
+        json_text_set(object, STRINGS[i].key,
+                      json_text_new(*string_at(settings, i), STRINGS[i].max));
+    json_text_set(object, "has_unix", json_boolean(settings->has_unix));
+    json_text_set(object, "hosts", list_new(&settings->hosts));
+    json_text_set(object, "types", list_new(&settings->types));
+    json_text_dump(object, out);
+    str_add_char(out, '\n');
+}
+
 static int read_settings(const json_t *object, struct settings *ret, struct err *e)
 {
-    const struct {
-        const char *key;
-        size_t max;
-        char **at;
-    } strings[] = {
-        {"version", SETTINGS_STRING_MAX, &ret->version},
-        {"local_root", SETTINGS_STRING_MAX, &ret->local_root},
-        {"remote_root", SETTINGS_STRING_MAX, &ret->remote_root},
-        {"remote_host", SETTINGS_STRING_MAX, &ret->remote_host},
-        {"own_name", SETTINGS_STRING_MAX, &ret->own_name},
-        {"token", SETTINGS_STRING_MAX, &ret->token},
-        {"tls_cert", SETTINGS_PEM_MAX, &ret->tls_cert},
-        {"tls_key", SETTINGS_PEM_MAX, &ret->tls_key},
-    };
-    for (size_t i = 0; i < sizeof(strings) / sizeof(strings[0]); i++)
-        if (read_string(object, strings[i].key, strings[i].max, strings[i].at, e) != 0)
+    for (size_t i = 0; i < STRING_COUNT; i++)
+        if (read_string(object, STRINGS[i].key, STRINGS[i].max, string_at(ret, i), e) != 0)
             return -1;
     ret->has_unix = json_is_true(json_object_get(object, "has_unix"));
     if (read_list(object, "hosts", &ret->hosts, e) != 0)

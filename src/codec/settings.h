@@ -2,13 +2,14 @@
  * What the web role must know besides the events: who may ask, and what is served. The engine
  * sends it first, once; it holds the token, so it is no event and never shown.
  */
-#ifndef BACKUPD_WEB_SETTINGS_H
-#define BACKUPD_WEB_SETTINGS_H
+#ifndef BACKUPD_CODEC_SETTINGS_H
+#define BACKUPD_CODEC_SETTINGS_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
 #include "err.h"
+#include "str.h"
 
 /* The most hosts and types, and the longest string but for certificates, that are believed. */
 #define SETTINGS_LIST_MAX   1024
@@ -39,8 +40,11 @@ struct settings {
     bool has_unix;              /* descriptors: 3 is the Unix socket; those after it TCP */
 };
 
+/* Appends them as one line of JSON and a newline. */
+void settings_encode(const struct settings *settings, struct str *out);
+
 /*
- * Reads one line of JSON, as web_link.c of the engine writes it. Returns 0, or -1 and `e`
+ * Reads one line of JSON, as settings_encode writes it. Returns 0, or -1 and `e`
  * (ERR_PROTOCOL) with `ret` empty. Release with settings_fini.
  */
 int settings_parse(const char *line, size_t len, struct settings *ret, struct err *e);
