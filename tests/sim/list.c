@@ -61,9 +61,11 @@ static void table_end(struct table *table, size_t columns)
         const char *cell = table->cells.s + at;
         int width = (int)table->widths[column];
         str_add_format(output_text(), column == 0 ? "%-*s" : "  %*s", width, cell);
-        column = (column + 1) % columns;
-        if (column == 0)
+        column++;
+        if (column == columns) {
             str_add_char(output_text(), '\n');
+            column = 0;
+        }
     }
     str_fini(&table->cells);
 }
@@ -72,7 +74,7 @@ static void table_add_header(struct table *table, size_t column, size_t columns,
 {
     char upper[64];
     size_t len = 0;
-    for (; name[len] != '\0' && len < sizeof(upper) - 1; len++)
+    for (; len < sizeof(upper) - 1 && name[len] != '\0'; len++)
         upper[len] = (char)(name[len] >= 'a' && name[len] <= 'z' ? name[len] - 32 : name[len]);
     upper[len] = '\0';
     if (!table->headless)

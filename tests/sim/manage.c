@@ -128,21 +128,25 @@ static void make_tree(int argc, char **argv)
 /* ---- the rest ---- */
 
 /* Writes to a dataset: more data, or other data in the place of what was there. */
-static void write_data(int argc, char **argv)
+static void write_to(struct dataset *ds, bool more, uint64_t bytes)
 {
-    if (argc != 3)
-        explain();
-    uint64_t bytes = strtoull(argv[2], NULL, 10);
-    world_lock(true);
-    struct dataset *ds = open_or_complain(argv[1], argv[1]);
-    if (ds == NULL)
-        finish(1);
     ds->pending += bytes;
-    if (strcmp(argv[0], "write") == 0)
+    if (more)
         ds->referenced += bytes;
     else if (snap_newest(ds) != NULL)
         snap_newest(ds)->used += bytes;
     state_save(ds);
+}
+
+static void write_data(int argc, char **argv)
+{
+    if (argc != 3)
+        explain();
+    world_lock(true);
+    struct dataset *ds = open_or_complain(argv[1], argv[1]);
+    if (ds != NULL)
+        write_to(ds, strcmp(argv[0], "write") == 0, strtoull(argv[2], NULL, 10));
+    finish(ds == NULL ? 1 : 0);
 }
 
 static void set_clock(int argc, char **argv)

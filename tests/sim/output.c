@@ -68,6 +68,7 @@ static _Noreturn void fail_by_fault(void)
 void output_begin(const struct effects *effects)
 {
     now_in_force = *effects;
+    str_fini(&text);
     str_init(&text);
     began_ms = monotonic_ms();
     if (effects->delay_ms > 0)

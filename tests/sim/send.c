@@ -139,31 +139,37 @@ static const struct snap *find_token_base(struct send *send, struct dataset *ds,
         base = &ds->bookmarks[i];
         mark = '#';
     }
-    if (base == NULL)
-        fail(255, "cannot resume send: incremental source 0x%" PRIx64 " no longer exists\n", guid);
-    snprintf(send->from, sizeof(send->from), "%s%c%s", ds->name, mark, base->name);
-    return base;
+    if (base != NULL) {
+        snprintf(send->from, sizeof(send->from), "%s%c%s", ds->name, mark, base->name);
+        return base;
+    }
+    fail(255, "cannot resume send: incremental source 0x%" PRIx64 " no longer exists\n", guid);
+}
+
+/* The snapshot that a token means, and its dataset. */
+static const struct snap *find_token_snap(const struct begin *begin, struct dataset **ret_ds)
+{
+    const char *dataset = "";
+    const char *name = name_split(begin->to_name, "@", &dataset);
+    *ret_ds = name == NULL ? NULL : state_open(dataset);
+    const struct snap *to = *ret_ds == NULL ? NULL : snap_find(*ret_ds, name);
+    if (to != NULL && to->guid == begin->to_guid)
+        return to;
+    fail(255, "cannot resume send: '%s' %s\n", begin->to_name,
+         to == NULL ? "used in the initial send no longer exists"
+                    : "is no longer the same snapshot used in the initial send");
 }
 
 static void prepare_token(struct send *send)
 {
     struct partial partial;
-    const char *dataset = "";
+    struct dataset *ds;
     const char *why = token_decode(send->token, &partial);
     const struct snap *base = NULL;
     if (why != NULL)
         fail(255, "cannot resume send: %s\n", why);
     print_token(send, &partial);
-    const char *name = name_split(partial.begin.to_name, "@", &dataset);
-    struct dataset *ds = name == NULL ? NULL : state_open(dataset);
-    const struct snap *to = ds == NULL ? NULL : snap_find(ds, name);
-    if (to == NULL)
-        fail(255, "cannot resume send: '%s' used in the initial send no longer exists\n",
-             partial.begin.to_name);
-    if (to->guid != partial.begin.to_guid)
-        fail(255,
-             "cannot resume send: '%s' is no longer the same snapshot used in the initial send\n",
-             partial.begin.to_name);
+    const struct snap *to = find_token_snap(&partial.begin, &ds);
     if (partial.begin.from_guid != 0)
         base = find_token_base(send, ds, partial.begin.from_guid);
     send->to = world_keep(partial.begin.to_name);

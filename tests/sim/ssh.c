@@ -69,7 +69,7 @@ static int control_socket(const char *path, struct sockaddr_un *ret)
     *ret = (struct sockaddr_un){.sun_family = AF_UNIX};
     if (strlen(path) >= sizeof(ret->sun_path))
         fail(255, "unix_listener: path \"%s\" too long for Unix domain socket\n", path);
-    strcpy(ret->sun_path, path);
+    memcpy(ret->sun_path, path, strlen(path) + 1);
     return socket(AF_UNIX, SOCK_STREAM, 0);
 }
 

@@ -52,7 +52,7 @@ static void cut_components(char *path, int count)
     for (; count > 0; count--) {
         char *slash = strrchr(path, '/');
         if (slash == NULL) {
-            strcpy(path, "..");
+            memcpy(path, "..", 3);
             return;
         }
         *slash = '\0';
