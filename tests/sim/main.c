@@ -19,14 +19,6 @@
 #include "output.h"
 #include "world.h"
 
-/* Every process is one command, and its memory ends with it. Nobody can set ASAN_OPTIONS for it:
- * backupd gives its children no environment. */
-const char *__asan_default_options(void);
-const char *__asan_default_options(void)
-{
-    return "detect_leaks=0";
-}
-
 int main(int argc, char **argv)
 {
     struct effects effects = {.text = ""};
