@@ -1,0 +1,290 @@
+/*
+ * A simulated ssh: the command runs in this very process, on the other machine's state. A shared
+ * connection is a process that listens on the control socket; who rides on it keeps a connection
+ * to it, and ends with it.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "commands.h"
+#include "faults.h"
+#include "mem.h"
+#include "output.h"
+#include "world.h"
+
+#define SESSIONS_MAX 64
+
+struct ssh_options {
+    const char *control_path;    /* "": none */
+    const char *control_command; /* of -O, or NULL */
+    bool master, no_command;
+};
+
+/* ControlPath=x, ControlPath x */
+static void read_setting(struct ssh_options *o, const char *setting)
+{
+    size_t len = strcspn(setting, "= ");
+    const char *value = setting[len] == '\0' ? "" : setting + len + 1;
+    const char *name = world_keep_bytes(setting, len);
+    /* ssh takes the first that it sees. */
+    if (strcmp(name, "ControlPath") == 0 && o->control_path == NULL)
+        o->control_path = strcmp(value, "none") == 0 ? "" : value;
+    else if (strcmp(name, "ControlMaster") == 0)
+        o->master = strcmp(value, "yes") == 0 || strcmp(value, "auto") == 0;
+}
+
+static void parse_options(int argc, char **argv, struct ssh_options *o)
+{
+    static const char OPTIONS[] = "+1246ab:c:e:fgi:kl:m:no:p:qstvxAB:CD:E:F:GI:J:KL:MNO:P:Q:R:S:"
+                                  "TVw:W:XYy";
+    for (int option; (option = getopt(argc, argv, OPTIONS)) != -1;) {
+        if (option == 'o')
+            read_setting(o, optarg);
+        else if (option == 'S')
+            o->control_path = optarg;
+        else if (option == 'M')
+            o->master = true;
+        else if (option == 'N')
+            o->no_command = true;
+        else if (option == 'O')
+            o->control_command = optarg;
+        else if (option == '?')
+            fail(255, "usage: ssh [options] destination [command]\n");
+    }
+    if (o->control_path == NULL)
+        o->control_path = "";
+}
+
+/* ---- the shared connection ---- */
+
+static int control_socket(const char *path, struct sockaddr_un *ret)
+{
+    *ret = (struct sockaddr_un){.sun_family = AF_UNIX};
+    if (strlen(path) >= sizeof(ret->sun_path))
+        fail(255, "unix_listener: path \"%s\" too long for Unix domain socket\n", path);
+    memcpy(ret->sun_path, path, strlen(path) + 1);
+    return socket(AF_UNIX, SOCK_STREAM, 0);
+}
+
+/* Connects to the shared connection. -1: there is none. Fills in its process. */
+static int join_master(const char *path, long *ret_pid)
+{
+    char text[32] = "";
+    struct sockaddr_un address;
+    int fd = control_socket(path, &address);
+    if (fd >= 0 && connect(fd, (const struct sockaddr *)&address, sizeof(address)) != 0) {
+        close(fd);
+        fd = -1;
+    }
+    if (fd >= 0 && read(fd, text, sizeof(text) - 1) <= 0) {
+        close(fd);
+        fd = -1;
+    }
+    *ret_pid = strtol(text, NULL, 10);
+    return fd;
+}
+
+static const char *path_of_socket;
+
+static void end_master(int signo)
+{
+    unlink(path_of_socket);
+    _exit(signo == SIGTERM ? 255 : 0);
+}
+
+/* As ssh does it: the socket is complete when it gets its name. */
+static int listen_as_master(const char *path)
+{
+    struct str temporary;
+    struct sockaddr_un address;
+    str_init(&temporary);
+    str_add_format(&temporary, "%s.%ld", path, (long)getpid());
+    int fd = control_socket(temporary.s, &address);
+    if (fd < 0 || bind(fd, (const struct sockaddr *)&address, sizeof(address)) != 0 ||
+        listen(fd, SESSIONS_MAX) != 0)
+        fail(255, "unix_listener: cannot bind to path %s: %s\n", path, strerror(errno));
+    if (link(temporary.s, path) != 0) {
+        unlink(temporary.s);
+        fail(255, "ControlSocket %s already exists, disabling multiplexing\n", path);
+    }
+    unlink(temporary.s);
+    str_fini(&temporary);
+    return fd;
+}
+
+/* The words of "down", or NULL: the other machine can be reached. */
+static char *why_down(void)
+{
+    return world_read_file(world_path("ssh-down"), NULL);
+}
+
+static _Noreturn void end_unreachable(const char *why)
+{
+    fputs(why, stderr);
+    exit(255);
+}
+
+/* Tells everybody who comes its process id, and stays until a signal, or until the link is down. */
+static _Noreturn void be_master(const char *path)
+{
+    struct pollfd fds[SESSIONS_MAX + 1];
+    nfds_t n = 1;
+    fds[0] = (struct pollfd){.fd = listen_as_master(path), .events = POLLIN};
+    path_of_socket = path;
+    signal(SIGTERM, end_master);
+    signal(SIGINT, end_master);
+    signal(SIGHUP, end_master);
+    for (;;) {
+        int rc = poll(fds, n, 200);
+        char *why = why_down();
+        if (why != NULL) {
+            unlink(path);
+            end_unreachable("Connection closed by remote host.\n");
+        }
+        for (nfds_t i = n - 1; rc > 0 && i > 0; i--) {
+            char ignored[8];
+            if (fds[i].revents == 0 || read(fds[i].fd, ignored, sizeof(ignored)) > 0)
+                continue;
+            close(fds[i].fd);
+            fds[i] = fds[--n];
+        }
+        int fd = rc > 0 && (fds[0].revents & POLLIN) ? accept(fds[0].fd, NULL, NULL) : -1;
+        if (fd >= 0) {
+            dprintf(fd, "%ld\n", (long)getpid());
+            if (n <= SESSIONS_MAX)
+                fds[n++] = (struct pollfd){.fd = fd, .events = POLLIN};
+            else
+                close(fd);
+        }
+    }
+}
+
+static _Noreturn void control(const struct ssh_options *o)
+{
+    long pid;
+    if (join_master(o->control_path, &pid) < 0)
+        fail(255, "Control socket connect(%s): No such file or directory\n", o->control_path);
+    if (strcmp(o->control_command, "check") == 0)
+        fail(0, "Master running (pid=%ld)\n", pid);
+    kill((pid_t)pid, SIGTERM);
+    fail(0, "Exit request sent.\n");
+}
+
+/* ---- the command ---- */
+
+struct words {
+    char **v;
+    int n;
+    size_t cap;
+};
+
+static void add_word(struct words *words, struct str *word)
+{
+    words->v = mem_grow(words->v, (size_t)words->n + 1, &words->cap, sizeof(*words->v));
+    words->v[words->n++] = mem_strdup(word->s);
+    words->v[words->n] = NULL;
+    str_clear(word);
+}
+
+/* What the login shell makes of the line: words and quotes, and nothing else. */
+static void split_line(const char *line, struct words *ret)
+{
+    struct str word;
+    bool open = false;
+    char quote = 0;
+    str_init(&word);
+    for (const char *p = line; *p != '\0'; p++) {
+        if (quote == 0 && (*p == ' ' || *p == '\t' || *p == '\n')) {
+            if (open)
+                add_word(ret, &word);
+            open = false;
+            continue;
+        }
+        open = true;
+        if (quote == 0 && (*p == '\'' || *p == '"'))
+            quote = *p;
+        else if (quote != 0 && *p == quote)
+            quote = 0;
+        else if (*p == '\\' && quote != '\'' && p[1] != '\0')
+            str_add_char(&word, *++p);
+        else if (quote == 0 && strchr("|&;<>()$`*?[#~", *p) != NULL)
+            fail(2, "bash: line 1: the simulation knows no %c\n", *p);
+        else
+            str_add_char(&word, *p);
+    }
+    if (open)
+        add_word(ret, &word);
+    str_fini(&word);
+}
+
+static _Noreturn void run_words(const struct words *words)
+{
+    struct effects effects;
+    world_set_machine(MACHINE_REMOTE);
+    faults_record("remote", words->n, words->v, &effects);
+    output_begin(&effects);
+    optind = 1;
+    if (strcmp(words->v[0], "zfs") == 0)
+        zfs_main(words->n, words->v);
+    if (strcmp(words->v[0], "zpool") == 0)
+        zpool_main(words->n, words->v);
+    if (strcmp(words->v[0], "true") == 0)
+        finish(0);
+    fail(127, "bash: line 1: %s: command not found\n", words->v[0]);
+}
+
+/* Rides on the shared connection where there is one. */
+static void connect_session(const char *control_path)
+{
+    long pid;
+    int fd = control_path[0] == '\0' ? -1 : join_master(control_path, &pid);
+    if (fd >= 0) {
+        output_depend_on(fd);
+        return;
+    }
+    if (control_path[0] != '\0' && access(control_path, F_OK) == 0)
+        complain("Control socket connect(%s): Connection refused\n", control_path);
+    char *why = why_down();
+    if (why != NULL)
+        end_unreachable(why);
+}
+
+void ssh_main(int argc, char **argv)
+{
+    struct ssh_options o = {.control_path = NULL};
+    struct words words = {.n = 0};
+    struct str line;
+    struct effects effects = {.text = ""};
+    output_begin(&effects);
+    parse_options(argc, argv, &o);
+    if (o.control_command != NULL)
+        control(&o);
+    if (optind == argc)
+        fail(255, "usage: ssh [options] destination [command]\n");
+    if (o.no_command) {
+        faults_record("ssh", argc, argv, &effects);
+        output_begin(&effects);
+        char *why = why_down();
+        if (why != NULL)
+            end_unreachable(why);
+        if (o.master && o.control_path[0] != '\0')
+            be_master(o.control_path);
+        hang();
+    }
+    str_init(&line);
+    for (int i = optind + 1; i < argc; i++)
+        str_add_format(&line, "%s%s", i > optind + 1 ? " " : "", argv[i]);
+    split_line(line.s, &words);
+    str_fini(&line);
+    if (words.n == 0)
+        fail(255, "the simulation has no login shell\n");
+    connect_session(o.control_path);
+    run_words(&words);
+}

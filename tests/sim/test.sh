@@ -1,0 +1,443 @@
+#!/bin/bash
+# test.sh [BACKUPD [SIM]]: whole cycles of the real backupd on a simulated zfs and ssh. Prints TAP; 1 if a test failed.
+# BACKUPD is build/backupd and SIM the newest built tests/sim/sim, if they are not given. SIM_TEST_KEEP=1 keeps the
+# folders of the tests that failed, and says where they are.
+#
+# A test's name is the sentence that it proves; each has a world of its own.
+
+set -u -o pipefail
+export LC_ALL=C
+# What a killed or ending daemon does not free is nobody's business, if it is built with sanitizers.
+export ASAN_OPTIONS=detect_leaks=0
+
+here=$(cd "$(dirname "$0")" && pwd)
+backupd=$(realpath "${1:-$here/../../build/backupd}")
+program=${2:-}
+top=$(mktemp -d "${TMPDIR:-/tmp}/sim.XXXXXX")
+base_path=$PATH
+daemon=
+
+SRC=tank/data
+DST=vault/copy
+
+# --- a world ---
+
+# world: a fresh one, with the tree that all tests begin with: six datasets, three snapshots each.
+world() {
+    DIR=$top/$1
+    mkdir -p "$DIR"
+    # shellcheck disable=SC2086 # none or one
+    "$here/sim.sh" make "$DIR" ${program:+"$program"} || return 1
+    PATH=$DIR/bin:$base_path
+    export RUNTIME_DIRECTORY=$DIR/run
+    mkdir -m 700 "$RUNTIME_DIRECTORY"
+    sim pool tank
+    zfs create $SRC
+    zfs create $SRC/a
+    zfs create $SRC/a/b
+    zfs create -V 64M $SRC/volume
+    zfs create -o encryption=on -o keyformat=passphrase $SRC/secret
+    zfs create "$SRC/with space"
+    sim on remote pool vault
+    sim pool vault
+    sim clock 1700000000
+    days 3
+}
+
+each_dataset() { printf '%s\n' "" /a /a/b /secret /volume "/with space"; }
+
+# days N: N more days pass, and each leaves a snapshot everywhere, with 300000 bytes in /a.
+day=0
+days() {
+    local i
+    for ((i = 0; i < $1; i++)); do
+        day=$((day + 1))
+        sim clock +86400
+        sim write $SRC/a 300000
+        sim write "$SRC/with space" 70000
+        zfs snapshot -r "$SRC@daily-$day"
+    done
+}
+
+# config ssh|local [LINE...]: three daily snapshots here and five there, unless lines say otherwise.
+config() {
+    local host=root@nas kind=$1
+    shift
+    [ "$kind" = ssh ] || host=
+    {
+        printf '[local]\nroot = "%s"\n[local.policy]\ndaily = %s\n' $SRC "${KEEP_LOCAL:-3}"
+        printf '[remote]\nroot = "%s"\nssh_host = "%s"\n' $DST "$host"
+        printf '%s\n' "$@"
+        printf '[remote.policy]\ndaily = %s\n' "${KEEP_REMOTE:-5}"
+        printf '[sync]\ninterval = "1h"\nstall_timeout = "%s"\n' "${STALL:-20s}"
+    } >"$DIR/backupd.toml"
+    side=local
+    [ "$kind" = local ] || side=remote
+}
+
+# once: STATUS and the file $DIR/out.
+once() {
+    STATUS=0
+    timeout 60 "$backupd" -config "$DIR/backupd.toml" -once >"$DIR/out" 2>&1 </dev/null || STATUS=$?
+}
+
+remote() { sim on $side "$@"; }
+
+# guids here|there NAME: "snapshot guid" lines.
+guids() {
+    case $1 in
+    here) sim on local zfs list -Hp -t snapshot -o name,guid "$SRC$2" ;;
+    there) remote zfs list -Hp -t snapshot -o name,guid "$DST$2" ;;
+    esac | sed 's/^[^@]*@//'
+}
+
+snapshots() { guids "$@" | cut -f1 | paste -sd' ' -; }
+
+token() { remote zfs get -Hp -o value receive_resume_token "$DST$1"; }
+
+# --- claims: each says what is wrong and ends the test ---
+
+fail() {
+    printf '%s\n' "$*"
+    sed 's/^/    /' "$DIR/out" 2>/dev/null | tail -n 30
+    exit 1
+}
+
+assert_status() { [ "$STATUS" = "$1" ] || fail "the status is $STATUS, not $1"; }
+assert_equal() { [ "$1" = "$2" ] || fail "expected <$1>, found <$2>"; }
+assert_said() { grep -qF -- "$1" "$DIR/out" || fail "it did not say: $1"; }
+assert_not_said() { ! grep -qF -- "$1" "$DIR/out" || fail "it said: $1"; }
+assert_called() { [ "$(calls "$1")" != 0 ] || fail "there was no call $1"; }
+assert_not_called() { [ "$(calls "$1")" = 0 ] || fail "there was a call $1: $(sim calls | cut -f2- | grep -E -- "$1")"; }
+calls() { sim calls | cut -f2- | grep -cE -- "$1"; }
+
+# Everywhere the same snapshots with the same guids.
+assert_alike() {
+    local name
+    while read -r name; do
+        [ -n "$(guids here "$name")" ] || fail "<$name> has no snapshot"
+        assert_equal "$(guids here "$name")" "$(guids there "$name")"
+    done < <(each_dataset)
+}
+
+sync_ok() {
+    once
+    assert_status 0
+}
+
+# What was kept as a base until the transfers were done goes in the next run.
+sync_twice() {
+    sync_ok
+    sync_ok
+}
+
+# --- the tests ---
+
+first_run() {
+    config "$1"
+    sync_ok
+    assert_alike
+    assert_equal on "$(remote zfs get -Hp -o value readonly "$DST/a")"
+    assert_equal noauto "$(remote zfs get -Hp -o value canmount "$DST/a")"
+    assert_equal volume "$(remote zfs get -Hp -o value type "$DST/volume")"
+    assert_equal aes-256-gcm "$(remote zfs get -Hp -o value encryption "$DST/secret")"
+    assert_equal 'daily-3' "$(sim on local zfs list -Hp -t snapshot,bookmark -o name,guid $SRC/a |
+        awk -F'\t' '/#backupd-/ { b = $2 } /@/ { n[$2] = $1 } END { print n[b] }' | sed 's/.*@//')"
+}
+
+test_a_first_run_over_ssh_copies_every_dataset() { first_run ssh; }
+test_a_first_run_to_a_pool_of_this_machine_copies_every_dataset() { first_run local; }
+
+second_run() {
+    config "$1"
+    sync_ok
+    sim calls clear
+    sync_ok
+    assert_not_called 'zfs (send|receive|destroy|create|set|bookmark)'
+}
+
+test_a_second_run_over_ssh_changes_nothing() { second_run ssh; }
+test_a_second_run_on_this_machine_changes_nothing() { second_run local; }
+
+increments() {
+    KEEP_LOCAL=9 KEEP_REMOTE=9 config "$1"
+    sync_ok
+    days 2
+    sim calls clear
+    sync_ok
+    assert_alike
+    assert_called "^local.zfs send -w -P -v -i $SRC/a@daily-3 $SRC/a@daily-4$"
+    assert_equal "$(each_dataset | wc -l)" "$(calls '@daily-5$')"
+}
+
+test_increments_over_ssh_follow() { increments ssh; }
+test_increments_on_this_machine_follow() { increments local; }
+
+test_the_policies_delete_on_both_sides() {
+    KEEP_LOCAL=2 KEEP_REMOTE=3 config ssh
+    sync_ok
+    days 3
+    sync_twice
+    # The oldest and the earliest and latest shared stay, whatever the policy says.
+    assert_equal 'daily-1 daily-5 daily-6' "$(snapshots here /a)"
+    assert_equal 'daily-1 daily-4 daily-5 daily-6' "$(snapshots there /a)"
+    days 1
+    sync_twice
+    assert_equal 'daily-1 daily-6 daily-7' "$(snapshots here /a)"
+}
+
+test_held_and_cloned_snapshots_stay() {
+    KEEP_LOCAL=1 KEEP_REMOTE=1 config ssh
+    sync_ok
+    days 3
+    zfs hold keep $SRC/a@daily-4
+    zfs clone $SRC/a@daily-5 tank/clone
+    sync_twice
+    assert_equal 'daily-1 daily-3 daily-4 daily-5 daily-6' "$(snapshots here /a)"
+    assert_equal 'daily-1 daily-3 daily-6' "$(snapshots here /a/b)"
+}
+
+test_replication_goes_on_from_the_bookmark_alone() {
+    KEEP_LOCAL=9 KEEP_REMOTE=9 config ssh
+    sync_ok
+    zfs destroy "$SRC/a@%"
+    days 1
+    sync_ok
+    assert_called "zfs send -w -P -v -i $SRC/a#backupd-[0-9]+ $SRC/a@daily-4"
+    assert_equal 'daily-1 daily-2 daily-3 daily-4' "$(snapshots there /a)"
+}
+
+# cut_and_resume BYTES: the first large transfer is cut on its way, the next run goes on.
+cut_and_resume() {
+    local before
+    config "$1"
+    sync_ok
+    sim write $SRC/a 8000000
+    zfs snapshot $SRC/a@daily-4
+    sim fault "once '*zfs send*a@daily-4' cut 5000000"
+    once
+    assert_status 1
+    before=$(token /a)
+    [ "$before" != - ] || fail "there is no token"
+    sim calls clear
+    sync_ok
+    assert_said 'resume'
+    assert_called "zfs send -P -v -t $before"
+    assert_equal - "$(token /a)"
+    assert_equal "$(guids here /a | tail -n 1)" "$(guids there /a | tail -n 1)"
+}
+
+test_a_cut_increment_over_ssh_is_resumed() { cut_and_resume ssh; }
+test_a_cut_increment_on_this_machine_is_resumed() { cut_and_resume local; }
+
+test_a_cut_first_transfer_is_resumed() {
+    config ssh
+    sim write $SRC/secret 4000000
+    zfs snapshot $SRC/secret@daily-4
+    zfs destroy $SRC/secret@daily-1,daily-2,daily-3
+    sim fault "once 'zfs receive*/secret' cut 3000000"
+    once
+    assert_status 1
+    assert_equal 1 "$(remote zfs get -Hp -o value inconsistent $DST/secret)"
+    sync_ok
+    assert_said 'resume'
+    assert_equal 0 "$(remote zfs get -Hp -o value inconsistent $DST/secret)"
+    assert_equal "$(guids here /secret)" "$(guids there /secret)"
+}
+
+test_a_receiver_that_was_killed_leaves_a_transfer_to_resume() {
+    config ssh
+    sim write $SRC/a/b 4000000
+    zfs snapshot $SRC/a/b@daily-4
+    sim fault "nth 4 'zfs receive*/a/b' kill 2000000"
+    once
+    assert_status 1
+    sync_ok
+    assert_said 'resume'
+    assert_equal "$(guids here /a/b)" "$(guids there /a/b)"
+}
+
+test_a_token_whose_snapshot_is_gone_is_discarded() {
+    config ssh
+    sync_ok
+    sim write $SRC/a 4000000
+    zfs snapshot $SRC/a@daily-4
+    sim fault "once 'zfs send*/a@daily-4' cut 3000000"
+    once
+    zfs destroy $SRC/a@daily-4
+    days 1
+    sync_ok
+    assert_said 'discarding the interrupted receive'
+    assert_called 'remote.zfs receive -A'
+    assert_equal "$(guids here /a | tail -n 1)" "$(guids there /a | tail -n 1)"
+}
+
+test_a_remote_that_diverged_is_refused_and_left_alone() {
+    config ssh
+    sync_ok
+    remote write $DST/a 5000
+    remote zfs snapshot $DST/a@foreign
+    days 1
+    before=$(guids there /a)
+    once
+    assert_status 1
+    assert_said 'newest snapshot foreign has no counterpart here'
+    assert_equal "$before" "$(guids there /a)"
+    # The others went on.
+    assert_equal "$(guids here /secret | tail -n 1)" "$(guids there /secret | tail -n 1)"
+}
+
+test_a_remote_that_was_written_to_is_refused() {
+    config ssh
+    sync_ok
+    remote write $DST/a 5000
+    days 1
+    once
+    assert_status 1
+    assert_said 'has been modified'
+    assert_not_called 'zfs rollback'
+}
+
+test_a_remote_that_was_written_to_is_rolled_back_where_configured() {
+    config ssh 'rollback = true'
+    sync_ok
+    remote write $DST/a 5000
+    days 1
+    sync_ok
+    assert_called 'remote.zfs rollback'
+    assert_equal "$(guids here /a | tail -n 1)" "$(guids there /a | tail -n 1)"
+}
+
+test_a_full_remote_pool_is_told_and_the_copy_goes_on_with_room() {
+    config ssh
+    sync_ok
+    remote pool vault 4000000
+    sim write $SRC/a 9000000
+    zfs snapshot $SRC/a@daily-4
+    once
+    assert_status 1
+    assert_said 'out of space'
+    remote pool vault
+    sync_ok
+    assert_equal "$(guids here /a | tail -n 1)" "$(guids there /a | tail -n 1)"
+}
+
+test_a_remote_pool_that_is_not_imported_is_no_empty_one() {
+    config ssh
+    sync_ok
+    remote zpool export vault
+    sim calls clear
+    once
+    assert_status 1
+    assert_said 'vault is not imported'
+    assert_not_called 'zfs (create|receive)'
+    remote zpool import vault
+    sync_ok
+}
+
+test_a_machine_that_cannot_be_reached_is_told() {
+    config ssh
+    sync_ok
+    days 1
+    sim down 'ssh: connect to host nas port 22: Connection refused'
+    once
+    assert_status 1
+    assert_said 'Connection refused'
+    sim up
+    sync_ok
+}
+
+test_an_answer_that_is_lost_destroys_nothing_else() {
+    KEEP_LOCAL=9 KEEP_REMOTE=2 config ssh
+    sync_ok
+    days 4
+    sync_ok
+    sim fault "once 'remote zfs destroy*/a@*' late 255"
+    once
+    assert_status 1
+    sync_ok
+    assert_equal 'daily-2 daily-6 daily-7' "$(snapshots there /a)"
+}
+
+test_a_garbled_listing_changes_nothing() {
+    config ssh
+    sync_ok
+    days 1
+    sim calls clear
+    sim fault "match 'remote zfs list*-r*' garble 30 60"
+    once
+    assert_status 1
+    assert_not_called 'zfs (destroy|send|receive|create)'
+}
+
+test_a_listing_that_breaks_off_with_a_failure_changes_nothing() {
+    KEEP_LOCAL=1 KEEP_REMOTE=1 config ssh
+    sync_ok
+    days 2
+    sim calls clear
+    sim fault "match 'local zfs list*snapshot*-r*' cut 200 1"
+    once
+    assert_status 1
+    assert_not_called 'zfs (destroy|send|receive|create)'
+}
+
+test_a_send_and_a_listing_that_go_silent_are_ended() {
+    STALL=10s config ssh
+    sync_ok
+    sim write $SRC/a 4000000
+    zfs snapshot -r $SRC@daily-4
+    sim fault "once 'zfs send*/a@daily-4' hang 2000000"
+    sim fault "once 'remote zfs list*-d 1*/secret' hang"
+    once
+    assert_status 1
+    assert_said 'not one byte more in 10 s'
+    assert_said 'no output for 10 s'
+    sync_ok
+    assert_said 'resume'
+    assert_equal "$(guids here /secret)" "$(guids there /secret)"
+}
+
+# Each run is killed a little later; in the end everything is there.
+test_a_daemon_that_is_killed_over_and_over_gets_there() {
+    local i
+    config ssh
+    sim fault "match 'zfs send*' rate 3000000"
+    for i in 0.05 0.1 0.2 0.3 0.5; do
+        timeout -s KILL $i "$backupd" -config "$DIR/backupd.toml" -once >"$DIR/out" 2>&1 </dev/null
+    done
+    sim faults clear
+    sync_ok
+    assert_alike
+}
+
+# --- running them ---
+
+clean_up() {
+    [ -z "$daemon" ] || kill "$daemon" 2>/dev/null
+    rm -rf "$top"
+}
+trap clean_up EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+
+[ -x "$backupd" ] || {
+    echo "test.sh: there is no $backupd" >&2
+    exit 1
+}
+mapfile -t tests < <(grep -oE '^test_[a-z0-9_]+' "$0")
+echo "1..${#tests[@]}"
+number=0 failed=0
+for name in "${tests[@]}"; do
+    number=$((number + 1))
+    sentence=${name#test_}
+    if why=$(world $number && day=3 && "$name" 2>&1); then
+        echo "ok $number - ${sentence//_/ }"
+        rm -rf "${top:?}/$number"
+    else
+        failed=1
+        echo "not ok $number - ${sentence//_/ }"
+        printf '%s\n' "$why" | sed 's/^/# /'
+        [ -z "${SIM_TEST_KEEP:-}" ] || cp -a "$top/$number" "/tmp/sim-kept-$number"
+    fi
+done
+exit $failed
