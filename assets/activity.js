@@ -1,7 +1,7 @@
 /* What is happening and what happened: the running cycle, transfers, failures, the log, the days. */
 import { getJson } from "./api.js";
 import { createSpace, createStrip, createThroughput } from "./chart.js";
-import { bar, h, setText, timeNode } from "./dom.js";
+import { bar, h, setText, table } from "./dom.js";
 import { clock, count, datasetHref, duration, iso, plural, rate, size, stepText, title }
     from "./format.js";
 import { now, progress, store } from "./live.js";
@@ -12,37 +12,34 @@ const pause = 2000; /* ms between two fetches */
 const minute = 60000; /* the graph of the last hour moves by itself */
 const few = 10;
 
-const when = (t) => timeNode(clock(t, now()), iso(t));
+const when = (t) => h("td", h("time", { datetime: iso(t), title: iso(t) }, clock(t, now())));
 
 const link = (name) => h("a", { href: datasetHref(name) }, title(name));
 
-const outcome = (code, text, good) => (code === "none" ? h("td", { class: "safe" }, `\u2713 ${good}`)
-    : h("td", { class: "failed" }, `\u2717 ${text || code}`));
+const outcome = (code, text, good) => (code === "none" ? h("td.safe", `\u2713 ${good}`)
+    : h("td.failed", `\u2717 ${text || code}`));
 
 /* A table that shows its first rows until more are asked for. */
 function createTable(label, heads, makeCells, none) {
     const body = h("tbody");
-    const table = h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": label },
-        h("table", { class: "plain" }, h("thead", {}, h("tr", {}, heads.map((head) =>
-            h("th", { scope: "col", class: head.startsWith("#") ? "num" : null },
-                head.replace("#", ""))))), body));
-    const empty = h("p", { class: "empty" }, none);
+    const empty = h("p.empty", none);
+    const all = table(label, heads, body);
     let [shown, items] = [few, []];
     const more = h("button", { type: "button", onclick: () => set(items, (shown = Infinity)) });
     const set = (list) => {
         items = list;
-        body.replaceChildren(...list.slice(0, shown).map((item) => h("tr", {}, makeCells(item))));
+        body.replaceChildren(...list.slice(0, shown).map((item) => h("tr", makeCells(item))));
         empty.hidden = list.length > 0;
-        table.hidden = !list.length;
+        all.hidden = !list.length;
         more.hidden = list.length <= shown;
         setText(more, `Show all ${count(list.length)}`);
     };
-    return { node: h("div", {}, empty, table, more), set };
+    return { node: h("div", empty, all, more), set };
 }
 
-const num = (text) => h("td", { class: "num" }, text);
+const num = (text) => h("td.num", text);
 
-const cycleCells = (cycle) => [num(String(cycle.number)), h("td", {}, when(cycle.started)),
+const cycleCells = (cycle) => [num(String(cycle.number)), when(cycle.started),
     num(duration(cycle.finished - cycle.started)), num(count(cycle.sent)),
     num(count(cycle.destroyed)), num(size(cycle.bytes)),
     outcome(cycle.failed && cycle.code === "none" ? "failed" : cycle.code,
@@ -51,26 +48,26 @@ const cycleCells = (cycle) => [num(String(cycle.number)), h("td", {}, when(cycle
 
 const transferCells = (item) => {
     const seconds = Math.max(1, item.finished - item.started);
-    return [h("td", {}, link(item.dataset)), h("td", {}, item.start === item.end
+    return [h("td", link(item.dataset)), h("td", item.start === item.end
         ? `${item.end} (first copy)` : `${item.start} \u2192 ${item.end}`),
-    h("td", {}, when(item.started)), num(duration(seconds)), num(size(item.bytes)),
+    when(item.started), num(duration(seconds)), num(size(item.bytes)),
     num(rate(item.bytes / seconds)), outcome(item.code, item.text,
         item.resumed ? "sent, resumed" : "sent")];
 };
 
-const failureCells = (item) => [h("td", {}, when(item.time)),
-    h("td", {}, item.dataset === null ? "the whole cycle" : link(item.dataset)),
-    h("td", { class: "long" }, h("p", { class: "error" }, item.text),
-        item.advice ? h("p", { class: "advice" }, item.advice) : null)];
+const failureCells = (item) => [when(item.time),
+    h("td", item.dataset === null ? "the whole cycle" : link(item.dataset)),
+    h("td.long", h("p.error", item.text),
+        item.advice ? h("p.advice", item.advice) : null)];
 
 /* One line for each running transfer, kept while it runs so that its bar can glide. */
 function createRunning() {
-    const list = h("ul", { class: "running" });
+    const list = h("ul.running");
     const lines = new Map();
     const make = (name) => {
         const run = bar(`Progress of ${title(name)}`);
-        const [what, note] = [h("span", { class: "what" }), h("span", { class: "note" })];
-        return { node: h("li", {}, link(name), what, run.node, note), run, what, note };
+        const [what, note] = [h("span.what"), h("span.note")];
+        return { node: h("li", link(name), what, run.node, note), run, what, note };
     };
     const update = () => {
         const running = [...store.datasets.values()].filter((d) => d.status === "running");
@@ -95,12 +92,12 @@ function createRunning() {
 }
 
 function createCycle() {
-    const [text, parts] = [h("p", {}), h("ul", { class: "parts" })];
+    const [text, parts] = [h("p"), h("ul.parts")];
     const running = createRunning();
     const whole = bar("Datasets done in this cycle");
     const kinds = ["done", "running", "waiting", "failed"];
-    const numbers = kinds.map((kind) => h("strong", {}));
-    parts.append(...kinds.map((kind, i) => h("li", {}, numbers[i], ` ${kind}`)));
+    const numbers = kinds.map((kind) => h("strong"));
+    parts.append(...kinds.map((kind, i) => h("li", numbers[i], ` ${kind}`)));
     const update = () => {
         const { cycle } = store;
         const counts = { ok: 0, running: 0, waiting: 0, unknown: 0, failed: 0, "remote-only": 0 };
@@ -116,7 +113,7 @@ function createCycle() {
             : `No cycle is running.${cycle.next ? ` The next begins ${clock(cycle.next, now())}.`
                 : ""}`);
     };
-    return { node: h("div", { class: "cycle" }, text, whole.node, parts, running.list), update };
+    return { node: h("div.cycle", text, whole.node, parts, running.list), update };
 }
 
 export function createActivity() {
@@ -128,8 +125,8 @@ export function createActivity() {
         "#Rate", "Outcome"], transferCells, "Nothing has been sent yet.");
     const failures = createTable("Failures", ["When", "Where", "What happened, and the way out"],
         failureCells, "No failure is on record.");
-    const log = createLog({ withDataset: true });
-    const problem = h("p", { class: "error", role: "status" });
+    const log = createLog(true);
+    const problem = h("p.error", { role: "status" });
     let [fetching, wanted, stopped] = [false, false, false];
 
     const refetch = async () => {
@@ -159,12 +156,12 @@ export function createActivity() {
         log.set(data.log);
     };
     const timer = setInterval(() => document.hidden || refetch(), minute);
-    const section = (heading, node) => h("section", {}, h("h2", {}, heading), node);
+    const section = (heading, node) => h("section", h("h2", heading), node);
 
     return {
         title: "Activity",
-        node: h("div", { class: "activity" }, h("h1", {}, "Activity"), problem,
-            h("div", { class: "pair" }, section("This cycle", cycle.node),
+        node: h("div.activity", h("h1", "Activity"), problem,
+            h("div.pair", section("This cycle", cycle.node),
                 section("Throughput of the last hour", throughput.node)),
             section("The last 90 days", strip.node),
             section("Space used", space.node), section("Failures", failures.node),

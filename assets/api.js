@@ -19,27 +19,17 @@ export async function getJson(path) {
     throw error;
 }
 
-async function post(path, timeout) {
+/* Resolves with what the daemon says; a mistake is one line of text, or JSON with a text in it. */
+async function post(path, timeout = patience) {
     const answer = await ask(path, { method: "POST", signal: AbortSignal.timeout(timeout) });
     const text = (await answer.text()).trim();
-    return { answer, text };
-}
-
-export async function syncNow() {
-    const { answer, text } = await post("/api/v1/sync", patience);
-    if (answer.ok) return "A cycle starts now";
-    let words = text;
-    try {
-        words = JSON.parse(text).error.text;
-    } catch {
-        /* one line of plain text, then */
-    }
+    if (answer.ok) return text;
+    const words = text.startsWith("{") ? JSON.parse(text).error?.text : text;
     throw new Error(words || `backupd answered ${answer.status}`);
 }
 
+export const syncNow = () => post("/api/v1/sync").then(() => "A cycle starts now");
+
 /* A recursive snapshot of many datasets can take its time. */
-export async function takeSnapshot(type) {
-    const { answer, text } = await post(`/snapshot?periodicity=${encodeURIComponent(type)}`, 120000);
-    if (answer.ok) return `Created ${text}`;
-    throw new Error(text || `backupd answered ${answer.status}`);
-}
+export const takeSnapshot = (type) => post(`/snapshot?periodicity=${encodeURIComponent(type)}`,
+    120000).then((name) => `Created ${name}`);

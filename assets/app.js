@@ -16,8 +16,8 @@ const verdict = createVerdict();
 let page = null;
 
 const makers = {
-    overview: () => createOverview(),
-    activity: () => createActivity(),
+    overview: () => createOverview(navigate),
+    activity: createActivity,
     dataset: ({ name }) => createDataset(name),
 };
 
@@ -30,13 +30,13 @@ function showTitle() {
 function showBanner() {
     const text = "Dry run: backupd says what it would do, and changes nothing.";
     if (Boolean(store.state.dry_run) === banner.hasChildNodes()) return;
-    banner.replaceChildren(...(store.state.dry_run ? [h("p", { class: "banner" }, text)] : []));
+    banner.replaceChildren(...(store.state.dry_run ? [h("p.banner", text)] : []));
 }
 
 function markLinks(address) {
     for (const link of document.querySelectorAll(".top nav a")) {
         const same = parsePath(new URL(link.href).pathname).page === address.page;
-        setAttr(link, "aria-current", same ? "page" : null);
+        setAttr(link, "aria-current", same && "page");
     }
 }
 
@@ -68,9 +68,7 @@ function focusHeading() {
 }
 
 function isOurs(link, event) {
-    return link && link.origin === location.origin && !link.hasAttribute("download")
-        && !link.getAttribute("href").startsWith("#")
-        && !event.defaultPrevented && event.button === 0
+    return link && link.origin === location.origin && event.button === 0
         && !(event.metaKey || event.ctrlKey || event.shiftKey || event.altKey);
 }
 
@@ -80,9 +78,6 @@ document.addEventListener("click", (event) => {
     event.preventDefault();
     navigate(link.href);
 });
-
-/* What a page asks for when a row is opened by the keyboard. */
-document.addEventListener("open-page", (event) => navigate(event.detail));
 
 history.scrollRestoration = "manual";
 addEventListener("popstate", (event) => {

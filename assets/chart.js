@@ -5,9 +5,9 @@ import { timeTicks } from "./timescale.js";
 
 /* paint(svgNode, width) returns [nodes, height]. */
 function figure(paint) {
-    const canvas = svg("svg", { role: "img", class: "chart" });
+    const canvas = svg("svg.chart", { role: "img" });
     const caption = h("figcaption");
-    const node = h("figure", {}, canvas, caption);
+    const node = h("figure", canvas, caption);
     let data = null;
     const draw = () => {
         const width = node.clientWidth;
@@ -48,10 +48,10 @@ function axes({ width, height, from, to, ticks, label }) {
     const [low, high] = [ticks[0], ticks.at(-1)];
     const y = (v) => bottom - (v - low) / (high - low) * (bottom - 10);
     const nodes = ticks.flatMap((v) => [
-        svg("path", { d: `M${left} ${y(v).toFixed(1)}H${width - 8}`, class: "tick" }),
-        svg("text", { x: left - 8, y: y(v) + 5, class: "amount" }, label(v))]);
+        svg("path.tick", { d: `M${left} ${y(v).toFixed(1)}H${width - 8}` }),
+        svg("text.amount", { x: left - 8, y: y(v) + 5 }, label(v))]);
     for (const { t, label: text } of timeTicks(from, to, (width - left) / 90)) {
-        nodes.push(svg("text", { x: x(t), y: height - 6, class: "when" }, text));
+        nodes.push(svg("text.when", { x: x(t), y: height - 6 }, text));
     }
     return { nodes, x, y, bottom };
 }
@@ -69,7 +69,7 @@ function paintThroughput({ from, step, bytes }, width) {
         y(v).toFixed(1)}h${wide.toFixed(1)}V${bottom}z` : "")).join("");
     const text = all ? `${size(all)} in the last hour, at most ${rate(most)}.`
         : "Nothing was sent in the last hour.";
-    return { nodes: [...nodes, svg("path", { d, class: "bars" })], height, text };
+    return { nodes: [...nodes, svg("path.bars", { d })], height, text };
 }
 
 const dayTime = (day) => new Date(`${day}T12:00:00`).getTime() / 1000;
@@ -99,10 +99,10 @@ function paintStrip({ days, time }, width) {
     const nodes = cells.map(({ day, level, cycles }, i) => {
         const shape = dayShapes[level] ? level : "none";
         const words = level === "none" ? "no record" : `${level}, ${cycles} cycles`;
-        return svg("g", { class: `day ${shape}`, transform: `translate(${(i % perRow * cell)
+        return svg(`g.day.${shape}`, { transform: `translate(${(i % perRow * cell)
             .toFixed(2)} ${Math.floor(i / perRow) * (tall + 8)})` },
-        svg("title", {}, `${day}: ${words}`),
-        svg("rect", { width: cell, height: tall, class: "hit" }),
+        svg("title", `${day}: ${words}`),
+        svg("rect.hit", { width: cell, height: tall }),
         svg("path", { d: dayShapes[shape](cell, tall) }));
     });
     const height = 90 / perRow * (tall + 8);
@@ -135,8 +135,8 @@ function paintSpace({ days, time, remote }, width) {
     for (const key of keys) {
         const points = shown.map((day) => `${x(dayTime(day.day)).toFixed(1)} ${
             y(day[key]).toFixed(1)}`);
-        nodes.push(svg("path", { d: `M${points.join("L")}`, class: `line ${key}` }),
-            svg("text", { x: width - 12, y: y(last[key]) - 9, class: `end ${key}` },
+        nodes.push(svg(`path.line.${key}`, { d: `M${points.join("L")}` }),
+            svg(`text.end.${key}`, { x: width - 12, y: y(last[key]) - 9 },
                 `${key} ${size(last[key])}`));
     }
     const grown = (key) => {

@@ -20,17 +20,17 @@ export function duration(seconds) {
     const s = Math.max(0, Math.round(seconds));
     if (s < 60) return `${s} s`;
     if (s < 3600) return `${Math.floor(s / 60)} min`;
-    const [big, small, bigUnit, smallUnit] = s < 86400
-        ? [Math.floor(s / 3600), Math.floor((s % 3600) / 60), "h", "min"]
-        : [Math.floor(s / 86400), Math.floor((s % 86400) / 3600), "d", "h"];
-    return small ? `${big} ${bigUnit} ${small} ${smallUnit}` : `${big} ${bigUnit}`;
+    const [big, small, unit, rest] = s < 86400
+        ? ["h", "min", 3600, 60] : ["d", "h", 86400, 3600];
+    const left = Math.floor(s % unit / rest);
+    return `${Math.floor(s / unit)} ${big}${left ? ` ${left} ${small}` : ""}`;
 }
 
 /* The same, to the second, for what is counted down or timed. */
 export function stopwatch(seconds) {
     const s = Math.max(0, Math.round(seconds));
-    if (s < 60 || s >= 3600) return duration(s);
-    return `${Math.floor(s / 60)} min ${String(s % 60).padStart(2, "0")} s`;
+    const rest = s > 60 && s < 3600 ? s % 60 : 0;
+    return duration(s) + (rest ? ` ${rest} s` : "");
 }
 
 export const count = (n) => n.toLocaleString("en");
@@ -55,13 +55,6 @@ export function clock(t, now) {
     if (text.slice(0, 10) === today.slice(0, 10)) return text.slice(11, 16);
     if (Math.abs(now - t) > 300 * 86400) return text.slice(0, 10);
     return `${shortDay(text)} ${text.slice(11, 16)}`;
-}
-
-/* "14:03:12", or with the day in front when it was another one. */
-export function timeOf(t) {
-    const text = iso(t);
-    const today = iso(Date.now() / 1000).slice(0, 10) === text.slice(0, 10);
-    return (today ? "" : `${shortDay(text)} `) + text.slice(11, 19);
 }
 
 const months = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(" ");
@@ -101,12 +94,13 @@ export function parsePath(pathname) {
     }
 }
 
-const levelWords = { safe: "safe", late: "late", failed: "failed", unknown: "looking",
-    ignored: "left as is" };
+const words = { unknown: "looking", ignored: "left as is" };
 
-export const levelWord = (level) => levelWords[level] ?? level;
+export const levelWord = (level) => words[level] ?? level;
 
-/* "sending daily-2" and the like, for a step or a plan's row. */
+export const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
+
+/* "send daily-1 → daily-2" */
 export function stepText({ op, side, start, end }) {
     const where = side === "local" ? "here" : "on the remote";
     if (op === "InitialSnapshotTransfer") return `send ${end || start} (first copy)`;

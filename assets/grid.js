@@ -2,41 +2,33 @@
  * A table of any length that scrolls with the page: only the rows in sight and a margin around
  * them exist. With `tree` it is a treegrid that the arrow keys move in.
  *
- * options: {label, columns: [{key, label, sort}], heights: [wide, narrow], makeRow, tree, onsort,
- * onopen(item), onfold(item, open)}. makeRow() returns {cells: [node], update(item, row)}.
- * An item has a key; in a tree also level, open (true, false, or null for a leaf).
+ * options: {label, kind, columns: [{key, label, sort, down}], sort, heights: [wide, narrow], tree,
+ * makeRow, onsort, onopen(item), onfold(item, open)}. makeRow(cells, row) fills the cells once and
+ * returns update(item). An item has a key; in a tree also level, and open: true, false, or null
+ * for a leaf.
  */
 import { h, setAttr } from "./dom.js";
 
 const narrow = matchMedia("(max-width: 760px)");
 const margin = 12; /* rows drawn beyond each edge of the window */
 
-function makeHeader(grid) {
-    const row = h("div", { role: "row", class: "grid-row grid-head", "aria-rowindex": "1" });
-    for (const column of grid.columns) {
-        const cell = h("div", { role: "columnheader", class: `c-${column.key}` });
-        const label = column.sort === false ? h("span", {}, column.label)
-            : h("button", { type: "button", onclick: () => grid.sortBy(column) }, column.label);
-        cell.append(label);
-        column.cell = cell;
-        row.append(cell);
-    }
-    return row;
-}
-
 export class Grid {
     constructor(options) {
         Object.assign(this, options);
         this.items = [];
-        this.index = new Map();
         this.drawn = new Map(); /* key -> row */
         this.pool = [];
         this.active = null; /* the key of the row that Tab comes to */
-        this.body = h("div", { role: "rowgroup", class: "grid-body" });
-        this.node = h("div", { role: this.tree ? "treegrid" : "table", class: "grid",
-            "aria-label": this.label },
-        h("div", { role: "rowgroup", class: "grid-top" }, makeHeader(this)), this.body);
+        this.body = h("div.grid-body", { role: "rowgroup" });
+        this.heads = this.columns.map((column) => h(`div.c-${column.key}`, { role: "columnheader" },
+            column.sort === false ? column.label : h("button", { type: "button",
+                onclick: () => this.sortBy(column) }, column.label)));
+        this.node = h(`div.grid${this.kind ?? ""}`, { role: this.tree ? "treegrid" : "table",
+            "aria-label": this.label }, h("div.grid-top", { role: "rowgroup" },
+            h("div.grid-row.grid-head", { role: "row", "aria-rowindex": 1 }, this.heads)),
+        this.body);
         if (this.tree) this.body.addEventListener("keydown", (event) => this.key(event));
+        this.showSort();
         this.redraw = () => {
             this.frame ||= requestAnimationFrame(() => {
                 this.frame = 0;
@@ -55,19 +47,15 @@ export class Grid {
         this.watch.disconnect();
     }
 
-    sortBy({ key, down }) {
-        const again = this.sort?.key === key;
-        this.showSort({ key, down: again ? !this.sort.down : Boolean(down) });
+    sortBy({ key, down = false }) {
+        this.sort = { key, down: this.sort.key === key ? !this.sort.down : down };
+        this.showSort();
         this.onsort(this.sort);
     }
 
-    showSort(sort) {
-        this.sort = sort;
-        for (const column of this.columns) {
-            const here = column.key === sort.key;
-            const way = sort.down ? "descending" : "ascending";
-            setAttr(column.cell, "aria-sort", here ? way : null);
-        }
+    showSort() {
+        this.columns.forEach(({ key }, i) => setAttr(this.heads[i], "aria-sort",
+            key === this.sort.key && (this.sort.down ? "descending" : "ascending")));
     }
 
     set(items) {
@@ -78,12 +66,12 @@ export class Grid {
         this.draw();
     }
 
-    /* The keys that should exist: those in sight, and the one that Tab comes to. */
+    /* The rows that should exist: those in sight, and the one that Tab comes to. */
     wanted(height) {
         const top = this.body.getBoundingClientRect().top;
         const first = Math.max(0, Math.floor(-top / height) - margin);
-        const last = Math.ceil((innerHeight - top) / height) + margin;
-        const keys = this.items.slice(first, Math.max(first, last)).map(({ key }) => key);
+        const last = Math.max(first, Math.ceil((innerHeight - top) / height) + margin);
+        const keys = this.items.slice(first, last).map(({ key }) => key);
         const at = this.tree ? this.index.get(this.active) : undefined;
         if (at < first) keys.unshift(this.active);
         else if (at >= last) keys.push(this.active);
@@ -95,7 +83,7 @@ export class Grid {
         this.body.style.height = `${this.items.length * height}px`;
         const keys = this.wanted(height);
         const keep = new Set(keys);
-        const focused = this.body.contains(document.activeElement) ? document.activeElement : null;
+        const focused = document.activeElement;
         for (const [key, row] of this.drawn) {
             if (keep.has(key)) continue;
             row.node.remove();
@@ -104,63 +92,55 @@ export class Grid {
         }
         let cursor = this.body.firstElementChild;
         for (const key of keys) {
-            const row = this.rowFor(key);
+            const row = this.drawn.get(key) ?? this.pool.pop() ?? this.newRow();
+            this.drawn.set(key, row);
             this.place(row, this.index.get(key), height);
             /* In the order of the page, which is the one that a screen reader reads. */
             if (row.node === cursor) cursor = cursor.nextElementSibling;
             else this.body.insertBefore(row.node, cursor);
         }
-        if (focused?.isConnected && focused !== document.activeElement) focused.focus();
-    }
-
-    rowFor(key) {
-        let row = this.drawn.get(key);
-        if (row) return row;
-        row = this.pool.pop() ?? this.newRow();
-        this.drawn.set(key, row);
-        return row;
+        if (this.body.contains(focused) && focused !== document.activeElement) focused.focus();
     }
 
     newRow() {
-        const row = this.makeRow();
-        row.node = h("div", { role: "row", class: "grid-row" }, row.cells);
-        const item = () => this.items[row.at];
-        row.node.addEventListener("focus", () => this.activate(item().key));
-        row.node.addEventListener("click", (event) => {
-            if (!event.target.closest("a, button") && this.onopen) this.onopen(item());
-        });
-        row.fold = () => this.onfold(item(), !item().open);
+        const row = {};
+        const cells = this.columns.map(({ key }, i) => h(`div.c-${key}`,
+            { role: i === 0 ? "rowheader" : this.tree ? "gridcell" : "cell" }));
+        row.update = this.makeRow(cells, row);
+        row.fold = () => this.onfold(row.item, !row.item.open);
+        row.node = h("div.grid-row", { role: "row", onfocus: () => this.activate(row.item.key),
+            onclick: ({ target }) => {
+                if (this.tree && !target.closest("a, button")) this.onopen(row.item);
+            } }, cells);
         return row;
     }
 
     place(row, at, height) {
         const item = this.items[at];
-        row.at = at;
+        row.item = item;
         row.node.style.transform = `translateY(${at * height}px)`;
         setAttr(row.node, "aria-rowindex", at + 2);
         if (this.tree) {
-            setAttr(row.node, "tabindex", item.key === this.active ? "0" : "-1");
+            setAttr(row.node, "tabindex", item.key === this.active ? 0 : -1);
             setAttr(row.node, "aria-level", item.level);
-            setAttr(row.node, "aria-expanded", item.open === null ? null : item.open);
+            setAttr(row.node, "aria-expanded", item.open === null ? null : String(item.open));
         }
-        row.update(item, row);
+        row.update(item);
     }
 
     activate(key) {
-        if (key === this.active) return;
         const before = this.drawn.get(this.active);
-        if (before) setAttr(before.node, "tabindex", "-1");
+        if (before) setAttr(before.node, "tabindex", -1);
         this.active = key;
         const after = this.drawn.get(key);
-        if (after) setAttr(after.node, "tabindex", "0");
+        if (after) setAttr(after.node, "tabindex", 0);
     }
 
     move(at) {
-        const item = this.items[Math.max(0, Math.min(this.items.length - 1, at))];
-        if (!item) return;
-        this.activate(item.key);
+        const { key } = this.items[Math.max(0, Math.min(this.items.length - 1, at))];
+        this.activate(key);
         this.draw();
-        const { node } = this.drawn.get(item.key);
+        const { node } = this.drawn.get(key);
         node.focus({ preventScroll: true });
         node.scrollIntoView({ block: "nearest" });
     }
@@ -172,23 +152,20 @@ export class Grid {
         const moves = { ArrowDown: at + 1, ArrowUp: at - 1, PageDown: at + 15, PageUp: at - 15,
             Home: 0, End: this.items.length - 1 };
         if (event.key in moves) this.move(moves[event.key]);
-        else if (event.key === "Enter" && event.target.role !== "button") this.onopen(item);
-        else if (event.key === "ArrowRight") this.unfold(item, at);
-        else if (event.key === "ArrowLeft") this.foldUp(item, at);
-        else return;
+        else if (event.key === "Enter") this.onopen(item);
+        else if (event.key === "ArrowRight" && item.open !== null) {
+            if (item.open) this.move(at + 1);
+            else this.onfold(item, true);
+        } else if (event.key === "ArrowLeft") {
+            if (item.open) this.onfold(item, false);
+            else this.move(this.branchOf(at));
+        } else return;
         event.preventDefault();
     }
 
-    unfold(item, at) {
-        if (item.open === false) this.onfold(item, true);
-        else if (item.open) this.move(at + 1);
-    }
-
-    /* Closes the branch, or goes to the one that this row is in. */
-    foldUp(item, at) {
-        if (item.open) return this.onfold(item, false);
+    branchOf(at) {
         let up = at;
-        while (up > 0 && this.items[up].level >= item.level) up--;
-        this.move(up);
+        while (up > 0 && this.items[up].level >= this.items[at].level) up--;
+        return up;
     }
 }

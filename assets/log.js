@@ -1,60 +1,53 @@
 /* Lines of the log, newest first, with filters; keeps the newest thousand. */
 import { h, setText } from "./dom.js";
-import { count, datasetHref, iso, timeOf, title } from "./format.js";
+import { count, datasetHref, iso, shortDay, title } from "./format.js";
 
 const most = 1000;
 const page = 100;
 const levels = ["debug", "info", "warning", "error"];
 
-function lineNode(line, withDataset) {
-    const name = line.dataset;
-    const where = withDataset && typeof name === "string"
-        ? h("a", { href: datasetHref(name) }, title(name)) : null;
-    return h("li", { class: `log-${line.level}` },
-        h("time", { datetime: iso(line.time), title: iso(line.time) }, timeOf(line.time)),
-        h("span", { class: "lvl" }, line.level), h("span", { class: "msg" }, where,
-            where ? " " : null, line.text));
+function lineNode({ time, level, dataset, text }, withDataset) {
+    const exact = iso(time);
+    const today = iso(Date.now() / 1000).startsWith(exact.slice(0, 10));
+    const link = withDataset && typeof dataset === "string"
+        ? [h("a", { href: datasetHref(dataset) }, title(dataset)), " "] : [];
+    return h(`li.log-${level}`, h("time", { datetime: exact, title: exact },
+        (today ? "" : `${shortDay(exact)} `) + exact.slice(11, 19)),
+    h("span.lvl", level), h("span.msg", link, text));
 }
 
 const same = (a, b) => a.time === b.time && a.text === b.text && a.dataset === b.dataset;
 
 /* {node, set(lines), add(lines)}: lines come oldest first. */
-export function createLog({ withDataset }) {
+export function createLog(withDataset) {
     const view = { text: "", dataset: "", level: "info", shown: page };
     let lines = [];
-    const list = h("ol", { class: "log", tabindex: "0", "aria-label": "Log, newest first" });
-    const found = h("span", { class: "found" });
+    const list = h("ol.log", { tabindex: "0", "aria-label": "Log, newest first" });
+    const found = h("span.found");
     const more = h("button", { type: "button", onclick: () => redo((view.shown += page)) },
         "Show older lines");
 
     const redo = () => {
-        const text = view.text.toLowerCase();
-        const dataset = view.dataset.toLowerCase();
+        const has = (text, part) => text.toLowerCase().includes(part.toLowerCase());
         const least = levels.indexOf(view.level);
-        const fits = (line) => levels.indexOf(line.level) >= least
-            && (!text || line.text.toLowerCase().includes(text))
-            && (!dataset || title(line.dataset ?? "-").toLowerCase().includes(dataset));
-        const kept = lines.filter(fits);
+        const kept = lines.filter((line) => levels.indexOf(line.level) >= least
+            && has(line.text, view.text)
+            && (!view.dataset || has(title(line.dataset ?? "-"), view.dataset)));
         list.replaceChildren(...kept.slice(-view.shown).reverse()
             .map((line) => lineNode(line, withDataset)));
         setText(found, kept.length ? `${count(kept.length)} lines` : "No lines like that");
         more.hidden = kept.length <= view.shown;
     };
-    const field = (key, label) => {
-        const input = h("input", { type: "search", placeholder: label, spellcheck: "false",
-            "aria-label": `Filter the log by ${label.toLowerCase()}` });
-        input.addEventListener("input", () => redo((view[key] = input.value.trim())));
-        return input;
-    };
-    const choice = h("select", { "aria-label": "Least level" }, levels.map((level, i) =>
-        h("option", { value: level, selected: level === view.level },
-            i === levels.length - 1 ? level : `${level} and above`)));
-    choice.addEventListener("change", () => redo((view.level = choice.value)));
-    const node = h("div", {}, h("div", { class: "tools" }, field("text", "Text"),
-        withDataset ? field("dataset", "Dataset") : null, choice, found), list, more);
+    const field = (key, label) => h("input", { type: "search", placeholder: label,
+        spellcheck: "false", "aria-label": `Filter the log by ${label.toLowerCase()}`,
+        oninput: ({ target }) => redo((view[key] = target.value.trim())) });
+    const choice = h("select", { "aria-label": "Least level",
+        onchange: () => redo((view.level = choice.value)) }, levels.map((level) => h("option",
+        { value: level, selected: level === view.level }, `${level} and above`)));
 
     return {
-        node,
+        node: h("div", h("div.tools", field("text", "Text"),
+            withDataset ? field("dataset", "Dataset") : null, choice, found), list, more),
         set(all) {
             lines = all.slice(-most);
             redo();

@@ -8,7 +8,7 @@ const shapes = [
     `m${-r} 0a${r} ${r} 0 1 0 ${2 * r} 0a${r} ${r} 0 1 0 ${-2 * r} 0z`,
     "m-5 -5h10v10h-10z",
     "m0 -6l6 11h-12z",
-    "m0 -6.500l6.500 6.500l-6.500 6.500l-6.500 -6.500z",
+    "m0 -6.5l6.5 6.5l-6.5 6.5l-6.5 -6.5z",
     "m-2 -6h4v4h4v4h-4v4h-4v-4h-4v-4h4z",
     "m-6 -5h12l-6 11z",
 ];
@@ -33,7 +33,7 @@ export const crossPath = (x, y) => `M${(x - 6).toFixed(1)} ${y - 6}l12 12m0 -12l
 
 /* A mark by itself, for tables and legends. */
 export function markIcon(mark, state = "present") {
-    return svg("svg", { viewBox: "-8 -8 16 16", class: "mark", "aria-hidden": "true" },
-        svg("path", { d: markPath(mark, 0, 0), class: `t${mark} ${state}` }),
-        state === "going" ? svg("path", { d: crossPath(0, 0), class: "cross" }) : null);
+    return svg("svg.mark", { viewBox: "-8 -8 16 16", "aria-hidden": "true" },
+        svg(`path.t${mark}.${state}`, { d: markPath(mark, 0, 0) }),
+        state === "going" ? svg("path.cross", { d: crossPath(0, 0) }) : null);
 }

@@ -21,15 +21,15 @@ const columns = [
     { key: "remoteSpace", label: "Remote space", down: true },
 ];
 
-export const openPage = (name) => document.dispatchEvent(
-    new CustomEvent("open-page", { detail: datasetHref(name) }));
-
 export function statusWord({ level, status }) {
     const doing = status === "running" || status === "waiting" ? `, ${status}` : "";
     return levelWord(level) + doing;
 }
 
-export const copyAge = (dataset) => (dataset.copied ? duration(now() - dataset.copied) : "never");
+export function copyAge({ level, copied }) {
+    if (level === "ignored") return "\u2013";
+    return copied ? duration(now() - copied) : "never";
+}
 
 /* "84 MiB/s, 3 min left" */
 export function progressText({ rate: speed, left, part }) {
@@ -37,59 +37,10 @@ export function progressText({ rate: speed, left, part }) {
     return rate(speed) + (left ? `, ${duration(left)} left` : "");
 }
 
-function doing(dataset) {
-    if (dataset.status === "running") return dataset.step ? "destroying snapshots" : "planning";
-    if (dataset.level === "ignored") return "its source is gone";
-    return dataset.why ?? dataset.text ?? "";
-}
-
-function makeRow() {
-    const cells = columns.map(({ key }, i) => h("div",
-        { role: i === 0 ? "rowheader" : "gridcell", class: `c-${key}` }));
-    const [nameCell, statusCell, nowCell, age, success, ...figures] = cells;
-    const link = h("a", { tabindex: "-1" });
-    const hidden = h("span", { class: "hint" });
-    const [word, note, run] = [h("span", {}), h("span", { class: "note" }), bar("Progress")];
-    const holder = h("span", { class: "holder" });
-    const row = { cells, level: "" };
-    const twist = h("button", { type: "button", class: "twist", tabindex: "-1",
-        "aria-label": "Fold or unfold", onclick: () => row.fold() });
-    nameCell.append(twist, link, hidden);
-    statusCell.append(holder, word);
-    nowCell.append(run.node, note);
-
-    row.update = ({ dataset, level, open, context, parent, hidden: below, key }) => {
-        const moving = progress(dataset);
-        row.node.classList.toggle("context", Boolean(context));
-        nameCell.style.setProperty("--level", level - 1);
-        twist.classList.toggle("leaf", open === null);
-        setText(link, parent ? title(key).slice(parent.length + 1) : title(key).replace(/^\//, ""));
-        setAttr(link, "href", datasetHref(key));
-        setAttr(link, "title", title(key));
-        setText(hidden, below ? `${below.all} below${below.bad ? `, ${below.bad} not safe` : ""}`
-            : "");
-        if (row.level !== dataset.level) holder.replaceChildren(icon(row.level = dataset.level));
-        setText(word, statusWord(dataset));
-        run.node.hidden = !moving;
-        if (moving) run.set(moving.part);
-        setText(note, moving ? progressText(moving) : doing(dataset));
-        setAttr(note, "title", moving ? null : dataset.text ?? note.textContent);
-        note.classList.toggle("idle", !note.textContent);
-        if (!note.textContent) setText(note, sidesText(dataset));
-        setText(age, dataset.level === "ignored" ? "\u2013" : copyAge(dataset));
-        setAttr(age, "title", iso(dataset.copied));
-        setText(success, clock(dataset.last_success, now()));
-        setAttr(success, "title", iso(dataset.last_success));
-        showFigures(figures, dataset);
-    };
-    return row;
-}
-
-function showFigures([localCount, localSpace, remoteCount, remoteSpace], { local, remote }) {
-    setText(localCount, count(local.snapshots));
-    setText(localSpace, size(local.space));
-    setText(remoteCount, count(remote.snapshots));
-    setText(remoteSpace, size(remote.space));
+function doing({ status, level, step, why, text }) {
+    if (status === "running") return step ? "destroying snapshots" : "planning";
+    if (level === "ignored") return "its source is gone";
+    return why ?? text ?? "";
 }
 
 /* What a telephone shows instead of four columns. */
@@ -98,31 +49,68 @@ function sidesText({ local, remote }) {
     return store.state.remote ? `${here} here, ${count(remote.snapshots)} there` : here;
 }
 
-export function rootsText() {
-    const { local, remote } = store.state;
-    if (!local) return "";
+function makeRow([nameCell, statusCell, nowCell, age, success, ...figures], row) {
+    const link = h("a", { tabindex: "-1" });
+    const [hidden, holder, word, note] = [h("span.hint"), h("span.holder"), h("span"),
+        h("span.note")];
+    const run = bar("Progress");
+    const twist = h("button.twist", { type: "button", tabindex: "-1",
+        "aria-label": "Fold or unfold", onclick: () => row.fold() });
+    nameCell.append(twist, link, hidden);
+    statusCell.append(holder, word);
+    nowCell.append(run.node, note);
+
+    return ({ dataset, level, open, context, parent, hidden: below, key }) => {
+        row.node.classList.toggle("context", Boolean(context));
+        nameCell.style.setProperty("--level", level - 1);
+        twist.classList.toggle("leaf", open === null);
+        const from = parent ? parent.length + 1 : 1;
+        setText(link, key ? key.slice(from) : title(key), title(key));
+        setAttr(link, "href", datasetHref(key));
+        setText(hidden, below ? `${below.all} below${below.bad ? `, ${below.bad} not safe` : ""}`
+            : "");
+        if (row.level !== dataset.level) holder.replaceChildren(icon(row.level = dataset.level));
+        setText(word, statusWord(dataset));
+        showNow(dataset, run, note);
+        setText(age, copyAge(dataset), iso(dataset.copied));
+        setText(success, clock(dataset.last_success, now()), iso(dataset.last_success));
+        const { local, remote } = dataset;
+        [count(local.snapshots), size(local.space), count(remote.snapshots), size(remote.space)]
+            .forEach((text, i) => setText(figures[i], text));
+    };
+}
+
+function showNow(dataset, run, note) {
+    const moving = progress(dataset);
+    run.node.hidden = !moving;
+    if (moving) run.set(moving.part);
+    const text = moving ? progressText(moving) : doing(dataset);
+    note.classList.toggle("idle", !text);
+    setText(note, text || sidesText(dataset), moving ? "" : dataset.text ?? text);
+}
+
+function rootsText({ local, remote }) {
     if (!remote) return `${local.root}, no remote`;
     return `${local.root} \u2192 ${remote.host ? `${remote.host}:` : ""}${remote.root}`;
 }
 
 function makeTools(redo) {
     const search = h("input", { type: "search", placeholder: "Filter by name", value: view.text,
-        "aria-label": "Filter datasets by name", spellcheck: "false" });
-    search.addEventListener("input", () => redo(view.text = search.value));
-    const choices = [["all", "All"], ["attention", "Need attention"], ["running", "Running"]];
-    const pills = choices.map(([only, label]) => {
-        const number = h("span", { class: "n" });
-        const button = h("button", { type: "button", class: "pill",
-            onclick: () => redo(view.only = only) }, label, " ", number);
+        "aria-label": "Filter datasets by name", spellcheck: "false",
+        oninput: () => redo((view.text = search.value)) });
+    const choices = { all: "All", attention: "Need attention", running: "Running" };
+    const pills = Object.entries(choices).map(([only, label]) => {
+        const number = h("span.n");
+        const button = h("button.pill", { type: "button",
+            onclick: () => redo((view.only = only)) }, label, " ", number);
         return { only, number, button };
     });
-    const sort = h("select", { "aria-label": "Sort by", class: "narrow-only" },
-        columns.filter((c) => c.sort !== false).map((c) => h("option", { value: c.key },
-            `by ${c.label.toLowerCase()}`)));
-    const found = h("span", { class: "found", role: "status" });
-    const node = h("div", { class: "tools" }, search,
-        h("div", { class: "pills", role: "group", "aria-label": "Which datasets" },
-            pills.map(({ button }) => button)), sort, found);
+    const sort = h("select.narrow-only", { "aria-label": "Sort by" },
+        columns.filter((column) => column.sort !== false).map(({ key, label }) => h("option",
+            { value: key }, `by ${label.toLowerCase()}`)));
+    const found = h("span.found", { role: "status" });
+    const node = h("div.tools", search, h("div.pills", { role: "group",
+        "aria-label": "Which datasets" }, pills.map(({ button }) => button)), sort, found);
     const update = (shown) => {
         const counts = countBy(store.datasets);
         for (const { only, number, button } of pills) {
@@ -135,41 +123,35 @@ function makeTools(redo) {
     return { node, sort, update };
 }
 
-export function createOverview() {
-    const heading = h("h1", { class: "roots" });
-    const empty = h("p", { class: "empty", hidden: true });
+export function createOverview(navigate) {
+    const heading = h("h1.roots");
+    const empty = h("p.empty");
     let tree = null;
 
     const redo = () => {
         tree ??= buildTree(store.datasets);
         const rows = buildRows(store.datasets, tree, view);
         grid.set(rows);
-        const shown = rows.filter((row) => !row.context).length;
-        tools.update(shown);
+        tools.update(rows.filter((row) => !row.context).length);
         empty.hidden = rows.length > 0;
-        grid.node.hidden = rows.length === 0;
+        grid.node.hidden = !rows.length;
         setText(empty, store.datasets.size ? "No dataset is like that."
             : "No dataset is known yet: backupd is looking at both sides.");
     };
     const grid = new Grid({
-        label: "Datasets", columns, heights: [40, 60], tree: true, makeRow,
-        onopen: ({ key }) => openPage(key),
-        onfold: ({ key }, open) => {
-            view.closed[open ? "delete" : "add"](key);
-            redo();
-        },
-        onsort: (sort) => redo(view.sort = sort),
+        label: "Datasets", columns, heights: [40, 60], tree: true, makeRow, sort: view.sort,
+        onopen: ({ key }) => navigate(datasetHref(key)),
+        onfold: ({ key }, open) => redo(view.closed[open ? "delete" : "add"](key)),
+        onsort: (sort) => redo((view.sort = sort)),
     });
     const tools = makeTools(redo);
     tools.sort.addEventListener("change", () => grid.sortBy(
         columns.find(({ key }) => key === tools.sort.value)));
-    grid.showSort(view.sort);
 
     return {
-        node: h("div", { class: "overview" }, heading, tools.node, empty, grid.node),
-        title: "",
+        node: h("div", heading, tools.node, empty, grid.node),
         update({ names }) {
-            setText(heading, rootsText());
+            setText(heading, rootsText(store.state));
             grid.node.classList.toggle("no-remote", !store.state.remote);
             if (names === null) tree = null;
             if (names === null || names.size) redo();

@@ -19,52 +19,39 @@ const stateWords = { present: "\u2713 there", going: "\u2715 will go", coming: "
 
 /* "both: policy; remote: oldest" */
 function why({ keep_local: local, keep_remote: remote }) {
-    const parts = [];
     const both = local.filter((reason) => remote.includes(reason));
     const rest = (list) => list.filter((reason) => !both.includes(reason));
-    if (both.length) parts.push(`both: ${both.join(", ")}`);
-    if (rest(local).length) parts.push(`local: ${rest(local).join(", ")}`);
-    if (rest(remote).length) parts.push(`remote: ${rest(remote).join(", ")}`);
-    return parts.join("; ");
+    return Object.entries({ both, local: rest(local), remote: rest(remote) })
+        .filter(([, list]) => list.length)
+        .map(([where, list]) => `${where}: ${list.join(", ")}`).join("; ");
 }
 
-function makeRow() {
-    const cells = columns.map(({ key }, i) => h("div",
-        { role: i === 0 ? "rowheader" : "cell", class: `c-${key}` }));
+function makeRow(cells) {
     const [nameCell, created, local, remote, bytes, reasons] = cells;
-    const [mark, name] = [h("span", { class: "holder" }), h("span", { class: "snap" })];
+    const [mark, name] = [h("span.holder"), h("span.snap")];
     nameCell.append(mark, name);
-    let shown = "";
-    const update = ({ snapshot }) => {
+    return ({ snapshot }) => {
         const state = snapshot.local === "absent" ? snapshot.remote : snapshot.local;
-        if (shown !== `${snapshot.type} ${state}`) {
-            shown = `${snapshot.type} ${state}`;
-            mark.replaceChildren(markIcon(markOf(snapshot.type), state));
-        }
-        setText(name, snapshot.name);
-        setAttr(name, "title", `${snapshot.name}, guid ${snapshot.guid}`);
-        setText(created, clock(snapshot.created, now()));
-        setAttr(created, "title", iso(snapshot.created));
+        mark.replaceChildren(markIcon(markOf(snapshot.type), state));
+        setText(name, snapshot.name, `${snapshot.name}, guid ${snapshot.guid}`);
+        setText(created, clock(snapshot.created, now()), iso(snapshot.created));
         for (const [cell, side] of [[local, "local"], [remote, "remote"]]) {
             setText(cell, stateWords[snapshot[side]] ?? snapshot[side]);
-            setAttr(cell, "data-side", side);
             setAttr(cell, "class", `c-${side} is-${snapshot[side]}`);
         }
         setText(bytes, size(snapshot.size));
-        setText(reasons, why(snapshot));
-        setAttr(reasons, "title", reasons.textContent);
+        const text = why(snapshot);
+        setText(reasons, text, text);
     };
-    return { cells, update };
 }
-
-const keyOf = ({ name, guid }) => `${guid} ${name}`;
 
 /* {node, set(snapshots), stop()} */
 export function createSnapshots() {
     const view = { type: "", sort: { key: "created", down: true } };
     let all = [];
-    const choice = h("select", { "aria-label": "Type" });
-    const found = h("span", { class: "found", role: "status" });
+    const choice = h("select", { "aria-label": "Type",
+        onchange: () => redo((view.type = choice.value)) });
+    const found = h("span.found", { role: "status" });
     const compare = ({ snapshot: a }, { snapshot: b }) => {
         const [x, y] = [a[view.sort.key], b[view.sort.key]];
         const order = x === y ? a.created - b.created : x < y ? -1 : 1;
@@ -72,18 +59,15 @@ export function createSnapshots() {
     };
     const redo = () => {
         const rows = all.filter(({ type }) => !view.type || type === view.type)
-            .map((snapshot) => ({ key: keyOf(snapshot), snapshot })).sort(compare);
+            .map((snapshot) => ({ key: `${snapshot.guid} ${snapshot.name}`, snapshot }))
+            .sort(compare);
         grid.set(rows);
-        setText(found, rows.length === all.length ? "" : `${count(rows.length)} of ${
-            count(all.length)}`);
+        setText(found, view.type && `${count(rows.length)} of ${count(all.length)}`);
     };
     const grid = new Grid({ label: "Snapshots", columns, heights: [34, 58], makeRow,
-        onsort: (sort) => redo((view.sort = sort)) });
-    grid.node.classList.add("snapshots");
-    grid.showSort(view.sort);
-    choice.addEventListener("change", () => redo((view.type = choice.value)));
+        kind: ".snapshots", sort: view.sort, onsort: (sort) => redo((view.sort = sort)) });
     return {
-        node: h("div", {}, h("div", { class: "tools" }, choice, found), grid.node),
+        node: h("div", h("div.tools", choice, found), grid.node),
         set(snapshots) {
             all = snapshots;
             const types = orderTypes(all.map(({ type }) => type));

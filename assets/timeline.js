@@ -18,23 +18,23 @@ const zooms = [["All", 0], ["Year", 365 * 86400], ["Month", 30 * 86400], ["Week"
 
 const sides = ["local", "remote"];
 
+const where = { present: "is there", going: "will be destroyed", coming: "will be sent",
+    absent: "not there" };
+
 function describe(snapshot) {
-    const where = { present: "on it", going: "will be destroyed", coming: "will be sent",
-        absent: "not on it" };
-    const why = (list) => (list?.length ? `, kept: ${list.join(", ")}` : "");
-    return [snapshot.name, `${iso(snapshot.created).slice(0, 19).replace("T", " ")}, ${
-        size(snapshot.size)}`,
-    `Local: ${where[snapshot.local]}${why(snapshot.keep_local)}`,
-    `Remote: ${where[snapshot.remote]}${why(snapshot.keep_remote)}`];
+    const why = (list) => (list.length ? `, kept: ${list.join(", ")}` : "");
+    const when = iso(snapshot.created).slice(0, 19).replace("T", " ");
+    return [snapshot.name, `${when}, ${size(snapshot.size)}`,
+        `Local: ${where[snapshot.local]}${why(snapshot.keep_local)}`,
+        `Remote: ${where[snapshot.remote]}${why(snapshot.keep_remote)}`];
 }
 
-function legend() {
-    const item = (state, text) => h("li", {}, markIcon(0, state), text);
-    return h("ul", { class: "legend" }, item("present", "is there"),
-        item("coming", "will be sent"), item("going", "will be destroyed"),
-        h("li", {}, svg("svg", { viewBox: "-8 -8 16 16", class: "mark", "aria-hidden": "true" },
-            svg("path", { d: "M0 -8v16", class: "join" })), "on both sides"));
-}
+const legend = () => h("ul.legend", ["present", "coming", "going"].map((state) => h("li",
+    markIcon(0, state), where[state])), h("li", svg("svg.mark", { viewBox: "-8 -8 16 16",
+    "aria-hidden": "true" }, svg("path.join", { d: "M0 -8v16" })), "on both sides"));
+
+const pill = (label, name, onclick) => h("button.pill", { type: "button", "aria-label": name,
+    onclick }, label);
 
 export class Timeline {
     constructor() {
@@ -43,41 +43,25 @@ export class Timeline {
         this.range = null; /* [from, to] once the reader chose one; null: everything */
         this.picked = -1;
         this.svg = svg("svg", { "aria-hidden": "true" });
-        this.tip = h("div", { class: "tip", role: "status", hidden: true });
-        this.plot = h("div", { class: "plot", tabindex: "0", role: "application",
+        this.tip = h("div.tip", { role: "status", hidden: true });
+        this.plot = h("div.plot", { tabindex: "0", role: "application",
             "aria-roledescription": "timeline", "aria-label": "Timeline of the snapshots: arrows go "
             + "from one to the next, plus and minus zoom, 0 shows all. The table below has the same.",
-        }, this.svg, this.tip);
-        this.buttons = zooms.map(([label, span]) => h("button", { type: "button", class: "pill",
-            onclick: () => this.show(span) }, label));
-        const tool = (sign, name, factor) => h("button", { type: "button", class: "pill",
-            "aria-label": name, onclick: () => this.zoom(factor) }, sign);
-        this.node = h("div", { class: "timeline" }, h("div", { class: "tools" },
-            h("div", { class: "pills", role: "group", "aria-label": "Zoom" }, this.buttons,
-                tool("\u2212", "Zoom out", 2), tool("+", "Zoom in", 0.5)), legend()), this.plot);
-        this.listen();
+            onkeydown: (event) => this.key(event), onpointerdown: (event) => this.grab(event),
+            onpointermove: (event) => this.point(event), onpointerup: () => (this.drag = null),
+            onpointercancel: () => (this.drag = null), onpointerleave: () => this.pick(-1),
+            onblur: () => this.pick(-1) }, this.svg, this.tip);
+        this.plot.addEventListener("wheel", (event) => this.wheel(event), { passive: false });
+        this.buttons = zooms.map(([label, span]) => pill(label, null, () => this.show(span)));
+        this.node = h("div.timeline", h("div.tools", h("div.pills", { role: "group",
+            "aria-label": "Zoom" }, this.buttons, pill("\u2212", "Zoom out", () => this.zoom(2)),
+        pill("+", "Zoom in", () => this.zoom(0.5))), legend()), this.plot);
         this.watch = new ResizeObserver(() => this.later());
         this.watch.observe(this.plot);
     }
 
     stop() {
         this.watch.disconnect();
-    }
-
-    listen() {
-        const { plot } = this;
-        plot.addEventListener("wheel", (event) => this.wheel(event), { passive: false });
-        plot.addEventListener("keydown", (event) => this.key(event));
-        plot.addEventListener("pointerdown", (event) => {
-            this.drag = { x: event.clientX, range: this.seen() };
-            if (event.pointerType === "mouse") plot.setPointerCapture(event.pointerId);
-        });
-        plot.addEventListener("pointermove", (event) => this.point(event));
-        for (const end of ["pointerup", "pointercancel"]) {
-            plot.addEventListener(end, () => (this.drag = null));
-        }
-        plot.addEventListener("pointerleave", () => this.pick(-1));
-        plot.addEventListener("blur", () => this.pick(-1));
     }
 
     set(snapshots) {
@@ -153,6 +137,11 @@ export class Timeline {
         const [from, to] = this.seen();
         const x = event.clientX - this.plot.getBoundingClientRect().left - this.gutter;
         return from + (to - from) * Math.max(0, Math.min(1, x / this.width));
+    }
+
+    grab(event) {
+        this.drag = { x: event.clientX, range: this.seen() };
+        if (event.pointerType === "mouse") this.plot.setPointerCapture(event.pointerId);
     }
 
     point(event) {
@@ -238,21 +227,20 @@ export class Timeline {
         const nodes = [];
         sides.forEach((side, i) => {
             const y = top + i * (lane + laneGap);
-            nodes.push(svg("rect", { x: this.gutter, y, width: this.width, height: lane,
-                class: "lane" }),
-            svg("text", { x: 0, y: y - 8, class: "side" }, i ? "Remote" : "Local"));
-            this.types.forEach((type, row) => nodes.push(svg("text", { x: 0,
-                y: y + (row + 0.5) * rowHeight + 5, class: "type" },
+            nodes.push(svg("rect.lane", { x: this.gutter, y, width: this.width, height: lane }),
+            svg("text.side", { x: 0, y: y - 8 }, i ? "Remote" : "Local"));
+            this.types.forEach((type, row) => nodes.push(svg("text.type", { x: 0,
+                y: y + (row + 0.5) * rowHeight + 5 },
             type.length > 9 ? `${type.slice(0, 8)}\u2026` : type)));
         });
         for (const { t, label } of timeTicks(...this.view, this.width / 80)) {
             const x = this.x(t).toFixed(1);
-            nodes.push(svg("path", { d: `M${x} ${top}V${height - 24}`, class: "tick" }),
-                svg("text", { x, y: height - 8, class: "when" }, label));
+            nodes.push(svg("path.tick", { d: `M${x} ${top}V${height - 24}` }),
+                svg("text.when", { x, y: height - 8 }, label));
         }
         const x = this.x(now());
         if (x < this.gutter + this.width) {
-            nodes.push(svg("path", { d: `M${x} ${top - 4}V${height - 24}`, class: "today" }));
+            nodes.push(svg("path.today", { d: `M${x} ${top - 4}V${height - 24}` }));
         }
         return nodes;
     }
@@ -294,8 +282,8 @@ export class Timeline {
     pickedNodes() {
         const snapshot = this.snapshots[this.picked];
         if (!snapshot) return [];
-        return sides.filter((side) => snapshot[side] !== "absent").map((side) => svg("circle", {
-            cx: this.x(snapshot.created), cy: this.y(side, snapshot), r: 10, class: "picked" }));
+        return sides.filter((side) => snapshot[side] !== "absent").map((side) => svg("circle.picked",
+            { cx: this.x(snapshot.created), cy: this.y(side, snapshot), r: 10 }));
     }
 
     showTip(full) {

@@ -1,9 +1,8 @@
 /* Where the ticks of a time axis go, from minutes to years, in the reader's zone. Pure. */
 import { iso, monthName, shortDay } from "./format.js";
 
-const hour = 3600;
 const day = 86400;
-const steps = [600, 1800, hour, 3 * hour, 6 * hour, 12 * hour, day, 2 * day, 7 * day];
+const steps = [600, 1800, 3600, 10800, 21600, 43200, day, 2 * day, 7 * day];
 const monthSteps = [1, 3, 6, 12, 24, 60];
 
 function monthTicks(from, to, every) {
@@ -11,11 +10,10 @@ function monthTicks(from, to, every) {
     const date = new Date(from * 1000);
     let month = date.getFullYear() * 12 + Math.ceil(date.getMonth() / every) * every;
     for (;; month += every) {
-        const [year, index] = [Math.floor(month / 12), month % 12];
-        const t = new Date(year, index, 1).getTime() / 1000;
+        const year = Math.floor(month / 12);
+        const t = new Date(year, month % 12, 1).getTime() / 1000;
         if (t > to) return ticks;
-        const label = index === 0 || every >= 12 ? String(year) : monthName(index);
-        if (t >= from) ticks.push({ t, label });
+        if (t >= from) ticks.push({ t, label: month % 12 ? monthName(month % 12) : `${year}` });
     }
 }
 

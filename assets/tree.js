@@ -57,6 +57,7 @@ function hiddenBelow(name, tree, datasets) {
 
 function treeRows(datasets, view, tree, matches) {
     const rows = [];
+    const inOrder = (name) => (view.sort.down ? tree.get(name).toReversed() : tree.get(name));
     /* Branches with a match in them stay, so that a match is seen where it stands. */
     const visit = (name, level, parent) => {
         const dataset = datasets.get(name);
@@ -67,27 +68,11 @@ function treeRows(datasets, view, tree, matches) {
             context: !matches(dataset), hidden: null };
         rows.push(row);
         if (closed) row.hidden = hiddenBelow(name, tree, datasets);
-        else for (const child of below ?? []) visit(child, level + 1, name);
+        else if (below) for (const child of inOrder(name)) visit(child, level + 1, name);
         if (row.context && rows.length === at + 1) rows.pop();
     };
-    for (const name of tree.get(null)) visit(name, 1, null);
-    if (view.sort.down) return reverseSiblings(rows);
+    for (const name of inOrder(null)) visit(name, 1, null);
     return rows;
-}
-
-/* The tree upside down within each branch: a branch's name stays above what is in it. */
-function reverseSiblings(rows) {
-    const below = (from, level) => {
-        const parts = [];
-        let i = from;
-        while (i < rows.length && rows[i].level === level) {
-            const [inner, next] = below(i + 1, level + 1);
-            parts.unshift([rows[i], ...inner]);
-            i = next;
-        }
-        return [parts.flat(), i];
-    };
-    return below(0, 1)[0];
 }
 
 /*
@@ -110,10 +95,6 @@ export function buildRows(datasets, tree, view) {
 }
 
 export function countBy(datasets) {
-    const counts = { all: datasets.size, attention: 0, running: 0 };
-    for (const dataset of datasets.values()) {
-        if (needsAttention(dataset)) counts.attention++;
-        if (filters.running(dataset)) counts.running++;
-    }
-    return counts;
+    const number = (filter) => [...datasets.values()].filter(filter).length;
+    return Object.fromEntries(Object.entries(filters).map(([key, f]) => [key, number(f)]));
 }

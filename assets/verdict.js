@@ -1,8 +1,9 @@
 /* The first thing on every page: is the data safe, since when not, what to do, what comes next. */
 import { h, icon, setText } from "./dom.js";
-import { clock, duration, iso, stopwatch } from "./format.js";
+import { clock, datasetHref, duration, iso, stopwatch, title } from "./format.js";
 import { syncNow, takeSnapshot } from "./api.js";
 import { now, store } from "./live.js";
+import { needsAttention } from "./tree.js";
 
 const words = { safe: "Safe", late: "Late", failed: "Failed", unknown: "Looking", lost: "No word" };
 const signs = { safe: "\u2713", late: "!", failed: "\u2717", unknown: "\u2026", lost: "?" };
@@ -41,20 +42,17 @@ function lastText(cycle) {
 }
 
 function snapshotForm(say) {
-    const select = h("select", { "aria-label": "Type of the snapshot" });
-    const typed = h("input", { "aria-label": "Another type", placeholder: "type", hidden: true,
+    const select = h("select", { "aria-label": "Type of the snapshot", onchange: () => choose() });
+    const typed = h("input", { "aria-label": "Another type", placeholder: "type",
         maxlength: "100", size: "8", autocapitalize: "off", spellcheck: "false" });
-    select.addEventListener("change", () => {
-        typed.hidden = select.value !== "";
-        if (!typed.hidden) typed.focus();
-    });
-    const submit = (event) => {
+    const choose = () => (typed.hidden = select.value !== "");
+    const onsubmit = (event) => {
         event.preventDefault();
         const type = select.value || typed.value.trim();
         if (type) say(event.submitter, () => takeSnapshot(type));
         else typed.focus();
     };
-    const form = h("form", { onsubmit: submit }, select, typed,
+    const form = h("form", { onsubmit }, select, typed,
         h("button", { type: "submit" }, "Take snapshot"));
     let shown = null;
     const update = () => {
@@ -63,13 +61,13 @@ function snapshotForm(say) {
         shown = types.join();
         select.replaceChildren(...types.map((type) => h("option", { value: type }, type)),
             h("option", { value: "" }, "other\u2026"));
-        typed.hidden = types.length > 0;
+        choose();
     };
     return { form, update };
 }
 
 function buttons() {
-    const answer = h("p", { class: "answer", role: "status" });
+    const answer = h("p.answer", { role: "status" });
     const say = async (button, action) => {
         button.disabled = true;
         setText(answer, "Asking backupd\u2026");
@@ -82,22 +80,32 @@ function buttons() {
         }
         button.disabled = false;
     };
-    const sync = h("button", { type: "button", class: "primary",
-        onclick: () => say(sync, syncNow) }, "Sync now");
+    const sync = h("button.primary", { type: "button", onclick: () => say(sync, syncNow) },
+        "Sync now");
     const { form, update } = snapshotForm(say);
-    return { node: h("div", { class: "actions" }, sync, form, answer), update };
+    return { node: h("div.actions", sync, form, answer), update };
+}
+
+/* The first few datasets that are the reason, to go to. */
+function culprits() {
+    const names = [...store.datasets.values()].filter(({ level: at }) => at === level())
+        .map(({ name }) => name);
+    if (!needsAttention({ level: level() }) || !names.length) return [];
+    const rest = names.length - 5;
+    return ["See ", names.slice(0, 5).flatMap((name, i) => [i ? ", " : "",
+        h("a", { href: datasetHref(name) }, title(name))]), rest > 0 ? ` and ${rest} more` : ""];
 }
 
 export function createVerdict() {
-    const [badge, word, text, since, advice] = [h("span", { class: "badge" }),
-        h("strong", { class: "word" }), h("span", {}), h("p", {}), h("p", { class: "advice" })];
-    const [next, last] = [h("dd", {}), h("dd", {})];
-    const spoken = h("span", { class: "unseen", role: "status" });
+    const [badge, word, text, since, advice, see] = [h("span.badge"), h("strong.word"), h("span"),
+        h("p"), h("p.advice"), h("p")];
+    const [next, last] = [h("dd"), h("dd")];
+    const spoken = h("span.unseen", { role: "status" });
     const act = buttons();
-    const node = h("section", { class: "panel", "aria-label": "Verdict" }, badge,
-        h("div", { class: "words" }, h("p", { class: "line" }, word, " ", text), since, advice),
-        h("dl", { class: "facts" }, h("div", {}, h("dt", {}, "Next cycle"), next),
-            h("div", {}, h("dt", {}, "Last cycle"), last)), act.node, spoken);
+    const node = h("section", { "aria-label": "Verdict" }, badge,
+        h("div.words", h("p.line", word, text), since, advice, see),
+        h("dl.facts", h("div", h("dt", "Next cycle"), next), h("div", h("dt", "Last cycle"), last)),
+        act.node, spoken);
     let shown = "";
 
     const draw = () => {
@@ -111,7 +119,9 @@ export function createVerdict() {
         }
         setText(text, isLost() ? lostText() : verdict.text);
         setText(since, sinceText(verdict));
-        setText(advice, isLost() || !verdict.advice ? "" : verdict.advice);
+        setText(advice, isLost() ? "" : verdict.advice);
+        const links = h("p", culprits());
+        if (!see.isEqualNode(links)) see.replaceChildren(...links.childNodes);
         setText(next, nextText(store.cycle));
         setText(last, lastText(store.cycle));
         act.update();
