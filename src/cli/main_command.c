@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-
 int cli_help(void)
 {
     fputs("backupd [OPTIONS]                 run the daemon\n"

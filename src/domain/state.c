@@ -373,6 +373,7 @@ static void apply_step_finished(struct state *state, struct dataset_state *ds,
         ds->sent += event->count;
         state->sent += event->count;
         holding->count += event->count;
+        holding->space += event->bytes; /* until the next listing says it */
         record_transfer(state, ds, step, event);
     } else {
         ds->destroyed += event->count;

@@ -153,17 +153,18 @@ static void describe_unsafe(const struct verdict *verdict, const struct state *s
                             struct str *out)
 {
     const struct dataset_state *worst = verdict->worst;
-    const char *separator = "";
     if (verdict->failed > 0) {
-        add_count(out, verdict->failed);
-        str_add_format(out, " of %zu failed", verdict->datasets);
-        separator = ", ";
+        str_add_format(out, "%zu of ", verdict->failed);
+        add_count(out, verdict->datasets);
+        str_add(out, " failed");
+        if (verdict->late > 0)
+            str_add_format(out, " and %zu %s late", verdict->late,
+                           verdict->late == 1 ? "is" : "are");
+    } else {
+        str_add_format(out, "%zu of ", verdict->late);
+        add_count(out, verdict->datasets);
+        str_add(out, verdict->late == 1 ? " is late" : " are late");
     }
-    if (verdict->late > 0)
-        str_add_format(out, "%s%zu %s", separator, verdict->late,
-                       verdict->late == 1 ? "is late" : "are late");
-    if (verdict->failed == 0)
-        str_add_format(out, " of %zu", verdict->datasets);
     if (worst != NULL) {
         str_add_format(out, "; %s: ", name_shown(worst->name));
         if (worst->status == STATUS_FAILED)
