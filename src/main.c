@@ -9,6 +9,7 @@
  *   os/      poll loop, children, log, clock, locks: the only folder that knows the system
  *   zfs/     the argv of every zfs command, here or over ssh; jobs and transfers
  *   engine/  cycle, crew of workers, worker, schedule, connection, notifier
+ *   history/ the history role: what happened, in a database
  *   cli/     one file a command
  *
  * Who may include whom stands in each folder's meson.build, and a wrong include does not compile.

@@ -4,7 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "history.h"
 #include "notifier.h"
+#include "text.h"
 
 int cli_help(void)
 {
@@ -41,12 +43,29 @@ static int not_here(const char *command)
     return EXIT_FAILED;
 }
 
+/* What no person types: the program as another role of itself. Returns false where it is not. */
+static bool run_role(int argc, char **argv, int *ret_status)
+{
+    int64_t keep;
+    if (argc != 4)
+        return false;
+    if (strcmp(argv[1], NOTIFIER_ROLE) == 0)
+        *ret_status = notifier_main(argv[2], argv[3]);
+    else if (strcmp(argv[1], HISTORY_ROLE) == 0 &&
+             text_parse_i64(argv[3], strlen(argv[3]), &keep) == 0)
+        *ret_status = history_main(argv[2], keep);
+    else
+        return false;
+    return true;
+}
+
 static int run_command(int argc, char **argv, const char *version)
 {
     struct options options;
     struct err e = ERR_INIT;
-    if (argc == 4 && strcmp(argv[1], NOTIFIER_ROLE) == 0)
-        return notifier_main(argv[2], argv[3]);
+    int status;
+    if (run_role(argc, argv, &status))
+        return status;
     if (options_parse(&options, argc, argv, &e) != 0) {
         cli_complain(&e);
         return EXIT_USAGE;
