@@ -80,6 +80,9 @@ size_t dataset_steps_done(const struct dataset_state *ds);
 /* What is known of a dataset, or NULL. */
 struct dataset_state *state_find(const struct state *state, const char *name);
 
+/* Makes the "recalled" event of a record. Its strings are the record's. */
+void record_recall(enum record_kind kind, const struct record *record, struct event *ret);
+
 /* What a process must be told so that its state becomes like this one. */
 typedef void state_replay_fn(void *arg, const struct event *event);
 

@@ -1,15 +1,14 @@
 /* The state as events: what another process folds to arrive at the same. */
 #include "state.h"
 
-static void replay_record(enum record_kind kind, const struct record *record, state_replay_fn *fn,
-                          void *arg)
+void record_recall(enum record_kind kind, const struct record *record, struct event *ret)
 {
     static const enum event_kind KINDS[RECORD_KIND_COUNT] = {
         [RECORD_CYCLE] = EVENT_CYCLE_RECALLED,     [RECORD_TRANSFER] = EVENT_TRANSFER_RECALLED,
         [RECORD_FAILURE] = EVENT_FAILURE_RECALLED, [RECORD_DAY] = EVENT_DAY_RECALLED,
         [RECORD_LINE] = EVENT_LOG_RECALLED,
     };
-    struct event event = {.kind = KINDS[kind],
+    *ret = (struct event){.kind = KINDS[kind],
                           .time = record->time,
                           .started = record->started,
                           .cycle = record->cycle,
@@ -27,7 +26,14 @@ static void replay_record(enum record_kind kind, const struct record *record, st
                           .code = record->code,
                           .text = record->text};
     for (int side = 0; side < SIDE_COUNT; side++)
-        event.holding[side].space = record->space[side];
+        ret->holding[side].space = record->space[side];
+}
+
+static void replay_record(enum record_kind kind, const struct record *record, state_replay_fn *fn,
+                          void *arg)
+{
+    struct event event;
+    record_recall(kind, record, &event);
     fn(arg, &event);
 }
 
