@@ -9,6 +9,8 @@
 
 #include "clock.h"
 #include "cycle.h"
+#include "history.h"
+#include "history_link.h"
 #include "host.h"
 #include "mem.h"
 #include "notifier.h"
@@ -17,8 +19,15 @@
 #include "schedule.h"
 #include "service.h"
 #include "snapper.h"
+#include "text.h"
 #include "verdict.h"
 #include "web_link.h"
+
+/* How long the history has to write the end of it. */
+#define HISTORY_STOP_MS 1000
+
+/* How long the first cycle waits for what the history knows of before. */
+#define HISTORY_MS 2000
 
 /* How long everything has to end by itself after SIGTERM; what is left then is killed. */
 #define STOP_MS 4000
@@ -45,7 +54,9 @@ struct engine {
     struct loop_timer *watchdog;
     struct proc *notifier;
     struct snapper *snapper;
-    struct web_link *web; /* NULL: nobody is served */
+    struct web_link *web;         /* NULL: nobody is served */
+    struct history_link *history; /* NULL: none is kept */
+    bool is_begun;                /* the first cycle; what the history recalls later is too late */
     bool stopping, cycle_wanted;
 };
 
@@ -55,6 +66,7 @@ static void publish(struct engine *engine, const struct event *event)
     engine->options.on_event(engine->options.arg, event, &engine->state);
     if (engine->web != NULL)
         web_link_send(engine->web, event);
+    history_link_send(engine->history, event);
 }
 
 /* What the configuration tells whoever judges the state. */
@@ -248,14 +260,24 @@ static void connect_sites(struct engine *engine)
         engine->connection = connection_new(engine->loop, &engine->sites.side[SIDE_REMOTE]);
 }
 
+static void start_history(struct engine *engine);
+
 static void take_config(struct engine *engine)
 {
+    bool history_moves =
+        strcmp(engine->config->history_path, engine->next_config->history_path) != 0 ||
+        engine->config->history_keep != engine->next_config->history_keep;
     config_fini(engine->config);
     free(engine->config);
     engine->config = engine->next_config;
     engine->next_config = NULL;
     connect_sites(engine);
     tell_configuration(engine);
+    if (history_moves) {
+        history_link_free(engine->history);
+        engine->history = NULL;
+        start_history(engine);
+    }
     if (engine->web != NULL)
         web_link_reconfigure(engine->web, engine->config);
     note(engine, LEVEL_INFO, "the new configuration is in use");
@@ -265,6 +287,7 @@ static void run_cycle(void *arg)
 {
     struct engine *engine = arg;
     engine->due = NULL;
+    engine->is_begun = true;
     if (engine->cycle != NULL || engine->stopping)
         return;
     engine->cycle_started = clock_monotonic_ms();
@@ -280,11 +303,27 @@ static void run_cycle(void *arg)
     engine->cycle = cycle_start(&spec);
 }
 
+/* Looks again until the history has written what it was told. */
+static void await_history(void *arg)
+{
+    struct engine *engine = arg;
+    engine->after = NULL;
+    if (history_link_is_ended(engine->history))
+        loop_stop(engine->loop);
+    else
+        engine->after = loop_add_timer(engine->loop, 20, await_history, engine);
+}
+
+static void give_up_waiting(void *arg);
+
 static void end(struct engine *engine)
 {
     if (engine->notifier != NULL)
         proc_cancel(engine->notifier);
-    loop_stop(engine->loop);
+    history_link_stop(engine->history);
+    if (engine->stop_timer == NULL)
+        engine->stop_timer = loop_add_timer(engine->loop, HISTORY_STOP_MS, give_up_waiting, engine);
+    await_history(engine);
 }
 
 static void after_cycle(void *arg)
@@ -521,11 +560,33 @@ static void start_web(struct engine *engine)
     engine->web = web_link_new(&spec);
 }
 
+/* Records come before the first cycle, or not at all: theirs is the order of time. */
+static void handle_history(void *arg, const struct event *event)
+{
+    struct engine *engine = arg;
+    if (event->kind != EVENT_NOTE && engine->is_begun)
+        return;
+    publish(engine, event);
+    if (event->kind == EVENT_NOTE && !engine->is_begun &&
+        text_starts_with(event->text, HISTORY_RECALLED))
+        set_due(engine, 0);
+}
+
+static void start_history(struct engine *engine)
+{
+    /* one that only has to do its work once has no time for it */
+    if (engine->options.once || engine->config->history_path[0] == '\0')
+        return;
+    engine->history = history_link_start(engine->loop, engine->config, handle_history, engine);
+    history_link_watch(engine->history, &engine->state);
+}
+
 int engine_run(struct engine *engine, struct err *e)
 {
+    start_history(engine);
     tell_configuration(engine);
     start_web(engine);
-    set_due(engine, 0);
+    set_due(engine, engine->history == NULL ? 0 : HISTORY_MS);
     service_notify("READY=1");
     feed_watchdog(engine);
     int rc = loop_run(engine->loop, e);
@@ -546,6 +607,7 @@ void engine_free(struct engine *engine)
     cycle_free(engine->cycle);
     snapper_free(engine->snapper);
     web_link_free(engine->web);
+    history_link_free(engine->history);
     connection_free(engine->connection);
     loop_free(engine->loop);
     if (engine->sites.ssh.control_path[0] != '\0')

@@ -97,7 +97,7 @@ static int check_content(sqlite3 *db, struct err *e)
 static int check_version(sqlite3 *db, int64_t *ret_version, struct err *e)
 {
     int64_t application;
-    int64_t version;
+    int64_t version = 0;
     int64_t tables;
     if (query(db, "PRAGMA application_id", &application, NULL, e) != 0 ||
         query(db, "PRAGMA user_version", &version, NULL, e) != 0 ||
@@ -144,7 +144,7 @@ static void harden(sqlite3 *db)
 
 static int check(sqlite3 *db, struct err *e)
 {
-    int64_t version;
+    int64_t version = 0;
     harden(db);
     if (check_version(db, &version, e) != 0 || check_content(db, e) != 0 ||
         execute(db, SETTINGS, "cannot set it up", e) != 0)
