@@ -518,6 +518,9 @@ static bool apply_to_whole(struct state *state, const struct event *event)
         apply_state_recalled(state, event);
         return true;
     case EVENT_CYCLE_RECALLED:
+        /* numbers go on where they were */
+        if (event->cycle > state->cycle)
+            state->cycle = event->cycle;
         recall(state, RECORD_CYCLE, event);
         return true;
     case EVENT_TRANSFER_RECALLED:

@@ -12,6 +12,7 @@
 #include "history.h"
 #include "history_link.h"
 #include "host.h"
+#include "instance.h"
 #include "mem.h"
 #include "notifier.h"
 #include "proc.h"
@@ -39,9 +40,9 @@ struct engine {
     struct loop *loop;
     struct sites sites;
     struct connection *connection;
-    char socket_stem[HOST_PATH_MAX]; /* of the shared connections' sockets; "" : none */
-    char web_socket[HOST_PATH_MAX];  /* of the web role; "" : none */
-    unsigned connections;            /* made so far: each has a socket of its own */
+    char socket_stem[INSTANCE_PATH_MAX]; /* of the shared connections' sockets; "" : none */
+    char web_socket[INSTANCE_PATH_MAX];  /* of the web role; "" : none */
+    unsigned connections;                /* made so far: each has a socket of its own */
     int lock;
     struct state state;
     struct retries retries;
@@ -248,7 +249,7 @@ static bool skip_dataset(void *arg, const char *name)
 /* Makes the sites and the connection for the present configuration. */
 static void connect_sites(struct engine *engine)
 {
-    char path[HOST_PATH_MAX + 16] = "";
+    char path[INSTANCE_PATH_MAX + 16] = "";
     connection_free(engine->connection);
     engine->connection = NULL;
     /* ssh removes its socket as it ends, which may be after the next one was made. */
@@ -495,22 +496,13 @@ static int watch_signals(struct engine *engine, struct err *e)
     return 0;
 }
 
-/* Lock and socket are named after the configuration's real path: one daemon for each. */
+/* One daemon for each configuration. */
 static int take_lock(struct engine *engine, struct err *e)
 {
-    char dir[HOST_PATH_MAX];
-    if (host_runtime_dir(dir, e) != 0)
+    char path[INSTANCE_PATH_MAX];
+    if (instance_path(engine->options.config_path, ".lock", path, e) != 0 ||
+        instance_path(engine->options.config_path, "", engine->socket_stem, e) != 0)
         return -1;
-    char *real = realpath(engine->options.config_path, NULL);
-    const char *name = real == NULL ? engine->options.config_path : real;
-    uint64_t hash = 14695981039346656037U;
-    for (const char *p = name; *p != '\0'; p++)
-        hash = (hash ^ (unsigned char)*p) * 1099511628211U;
-    free(real);
-    char path[HOST_PATH_MAX + 32];
-    snprintf(path, sizeof(path), "%s/%016llx.lock", dir, (unsigned long long)hash);
-    snprintf(engine->socket_stem, sizeof(engine->socket_stem), "%.1000s/%016llx", dir,
-             (unsigned long long)hash);
     /* ssh binds the socket under a longer name first, and sun_path is short: go without. */
     if (strlen(engine->socket_stem) > 75)
         engine->socket_stem[0] = '\0';
@@ -542,12 +534,11 @@ fail:
 
 static void start_web(struct engine *engine)
 {
-    char path[HOST_PATH_MAX + 8] = "";
+    struct err e = ERR_INIT;
     if (engine->options.addr == NULL)
         return;
-    if (engine->socket_stem[0] != '\0')
-        snprintf(path, sizeof(path), "%s.sock", engine->socket_stem);
-    snprintf(engine->web_socket, sizeof(engine->web_socket), "%.*s", HOST_PATH_MAX - 1, path);
+    if (instance_path(engine->options.config_path, INSTANCE_SOCKET, engine->web_socket, &e) != 0)
+        engine->web_socket[0] = '\0';
     struct web_link_spec spec = {.loop = engine->loop,
                                  .config = engine->config,
                                  .state = &engine->state,
