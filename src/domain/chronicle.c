@@ -89,6 +89,8 @@ static int64_t floor_div(int64_t a, int64_t b)
 
 int64_t chronicle_midnight(int64_t time)
 {
+    if (time < INT64_MIN + CHRONICLE_DAY)
+        return INT64_MIN; /* the midnight before it is no int64_t */
     return floor_div(time, CHRONICLE_DAY) * CHRONICLE_DAY;
 }
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "names.h"
+#include "seconds.h"
 #include "text.h"
 
 static void add_duration(struct str *out, const char *before, int64_t seconds, const char *after)
@@ -26,7 +27,7 @@ static struct finding late(int64_t since)
 
 static int64_t patience(const struct state *state)
 {
-    return 2 * state->interval + VERDICT_GRACE;
+    return seconds_add(seconds_add(state->interval, state->interval), VERDICT_GRACE);
 }
 
 static struct finding judge_without_copy(const struct dataset_state *ds, struct str *why)
@@ -48,20 +49,22 @@ static struct finding judge(const struct state *state, const struct dataset_stat
 {
     if (ds->copied == 0)
         return judge_without_copy(ds, why);
-    if (ds->coming_since != 0 && now - ds->coming_since > patience(state)) {
-        add_duration(why, "a snapshot has waited to be sent for ", now - ds->coming_since, "");
-        return late(ds->coming_since + patience(state));
+    int64_t waited = seconds_since(ds->coming_since, now);
+    if (ds->coming_since != 0 && waited > patience(state)) {
+        add_duration(why, "a snapshot has waited to be sent for ", waited, "");
+        return late(seconds_add(ds->coming_since, patience(state)));
     }
-    if (ds->last_success != 0 && now - ds->last_success > patience(state) &&
-        ds->status != STATUS_RUNNING) {
-        add_duration(why, "no run has succeeded for ", now - ds->last_success, "");
-        return late(ds->last_success + patience(state));
+    int64_t idle = seconds_since(ds->last_success, now);
+    if (ds->last_success != 0 && idle > patience(state) && ds->status != STATUS_RUNNING) {
+        add_duration(why, "no run has succeeded for ", idle, "");
+        return late(seconds_add(ds->last_success, patience(state)));
     }
-    int64_t allowed = 2 * state->period + state->interval;
-    if (state->period != 0 && now - ds->copied > allowed) {
-        add_duration(why, "its newest copy is of ", now - ds->copied,
+    int64_t age = seconds_since(ds->copied, now);
+    int64_t allowed = seconds_add(seconds_add(state->period, state->period), state->interval);
+    if (state->period != 0 && age > allowed) {
+        add_duration(why, "its newest copy is of ", age,
                      " ago: is nobody taking snapshots any more?");
-        return late(ds->copied + allowed);
+        return late(seconds_add(ds->copied, allowed));
     }
     return (struct finding){.level = VERDICT_SAFE};
 }
@@ -106,8 +109,8 @@ static void count(struct verdict *verdict, const struct dataset_state *ds, enum 
         verdict->since = since;
     if (ds->copied == 0)
         verdict->behind = -1;
-    else if (verdict->behind >= 0 && now - ds->copied > verdict->behind)
-        verdict->behind = now - ds->copied;
+    else if (verdict->behind >= 0 && seconds_since(ds->copied, now) > verdict->behind)
+        verdict->behind = seconds_since(ds->copied, now);
 }
 
 void verdict_of(const struct state *state, int64_t now, struct verdict *ret)
