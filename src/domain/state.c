@@ -492,9 +492,14 @@ static void record_line(struct state *state, const struct event *event)
 
 static void apply_configured(struct state *state, const struct event *event)
 {
+    bool weighs_otherwise = state->has_remote != event->flag;
     state->has_remote = event->flag;
     state->interval = event->interval;
     state->period = event->period;
+    for (size_t i = 0; i < state->n && weighs_otherwise; i++) {
+        weigh_rows(state, state->v[i]);
+        state->v[i]->revision++;
+    }
 }
 
 /* Events that are of no dataset; false for the others. */
