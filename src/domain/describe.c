@@ -45,7 +45,7 @@ static int describe_step_started(const struct event *event, const struct state *
                                  struct str *out)
 {
     const struct step_state *step = step_of(event, state);
-    if (step == NULL)
+    if (step == NULL || step->status != STEP_RUNNING)
         return -1;
     str_add(out, event->flag ? "resume: " : "");
     step_state_describe(step, out);
@@ -56,7 +56,7 @@ static int describe_step_finished(const struct event *event, const struct state 
                                   struct str *out)
 {
     const struct step_state *step = step_of(event, state);
-    if (step == NULL || event->code != ERR_NONE)
+    if (step == NULL || step->status != STEP_DONE || event->code != ERR_NONE)
         return -1; /* the dataset's end tells it */
     char figure[TEXT_FIGURE_MAX];
     str_add(out, "done: ");

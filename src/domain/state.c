@@ -349,8 +349,6 @@ static void move_snapshots(const struct state *state, struct dataset_state *ds,
                            const struct step_state *step)
 {
     bool moved;
-    if (step->start == NULL || step->end == NULL)
-        return;
     if (is_transfer(step))
         moved = row_table_receive(&ds->rows, step->end);
     else
@@ -388,6 +386,9 @@ static void apply_step(struct state *state, struct dataset_state *ds, const stru
     if (event->step >= ds->step_count)
         return;
     struct step_state *step = &ds->steps[event->step];
+    bool is_planned = step->start != NULL && step->end != NULL;
+    if (!is_planned && event->kind != EVENT_STEP_PLANNED)
+        return; /* nobody knows what it is */
     switch (event->kind) {
     case EVENT_STEP_PLANNED:
         step->op = event->op;
@@ -557,8 +558,9 @@ void state_apply(struct state *state, const struct event *event)
             return;
         }
         struct dataset_state *ds = state_find(state, event->dataset);
-        if (ds != NULL)
-            apply_to_dataset(state, ds, event);
+        if (ds == NULL)
+            return;
+        apply_to_dataset(state, ds, event);
     }
     record_line(state, event);
 }

@@ -90,7 +90,7 @@ static void replay_steps(const struct dataset_state *ds, state_replay_fn *fn, vo
         if (step->start == NULL || step->end == NULL)
             continue;
         fn(arg, &event);
-        if (step->status == STEP_PENDING)
+        if (step->status == STEP_PENDING && step->bytes == 0 && step->bytes_total == 0)
             continue;
         event = (struct event){.kind = EVENT_STEP_RECALLED,
                                .dataset = ds->name,
