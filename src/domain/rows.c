@@ -141,13 +141,27 @@ void row_table_add(struct row_table *table, const struct snapshot_row *rows, siz
     }
 }
 
-void row_table_settle(struct row_table *table)
+static void name_rows(const struct row_table *table, struct snapshot_row *rows)
 {
     const char *name = table->names;
     for (size_t i = 0; i < table->n; i++) {
-        table->v[i].name = name;
+        rows[i].name = name;
         name += strlen(name) + 1;
     }
+}
+
+void row_table_settle(struct row_table *table)
+{
+    name_rows(table, table->v);
+}
+
+struct snapshot_row *row_table_list(const struct row_table *table)
+{
+    struct snapshot_row *rows = mem_zalloc(table->n, sizeof(*rows));
+    if (table->n > 0)
+        memcpy(rows, table->v, table->n * sizeof(*rows));
+    name_rows(table, rows);
+    return rows;
 }
 
 /* The row of the snapshot that the side knows by that name, or `table->n`. */

@@ -236,6 +236,11 @@ static void apply_snapshots(const struct state *state, struct dataset_state *ds,
     else if (!ds->is_arriving)
         return; /* whoever began to listen in the middle has the table of before */
     ds->is_arriving = event->flag;
+    if (event->row_count > ROWS_MAX - ds->arriving.n) {
+        row_table_clear(&ds->arriving);
+        ds->is_arriving = false;
+        return;
+    }
     row_table_add(&ds->arriving, event->rows, event->row_count);
     if (event->flag)
         return;
