@@ -203,14 +203,16 @@ static void apply_state_recalled(struct state *state, const struct event *event)
 static void apply_seen(struct state *state, const struct event *event)
 {
     struct dataset_state *ds = get(state, event->dataset);
+    bool was_remote_only = ds->status == STATUS_REMOTE_ONLY;
+    if (ds->revision == 0 || ds->type != event->type || was_remote_only != event->flag ||
+        memcmp(ds->holding, event->holding, sizeof(ds->holding)) != 0)
+        ds->revision++;
     ds->type = event->type;
     ds->seen_in = event->cycle;
-    if (memcmp(ds->holding, event->holding, sizeof(ds->holding)) != 0)
-        ds->revision++;
     memcpy(ds->holding, event->holding, sizeof(ds->holding));
     if (event->flag)
         ds->status = STATUS_REMOTE_ONLY;
-    else if (ds->status == STATUS_REMOTE_ONLY)
+    else if (was_remote_only)
         ds->status = STATUS_UNKNOWN;
 }
 
