@@ -283,27 +283,37 @@ static void fail_running_steps(struct dataset_state *ds, int64_t time)
     }
 }
 
+static void set_failure(struct dataset_state *ds, enum err_code code, const char *text)
+{
+    ds->code = code;
+    set_text(&ds->text, text);
+}
+
 static void apply_finished(struct state *state, struct dataset_state *ds, const struct event *event)
 {
     ds->finished = event->time;
-    ds->code = event->code;
     ds->due = 0;
-    set_text(&ds->text, event->code == ERR_NONE ? NULL : event->text);
     if (event->code == ERR_NONE) {
         ds->status = STATUS_OK;
         if (!state->dryrun)
             ds->last_success = event->time;
         ds->failures = 0;
         ds->failing = 0;
+        set_failure(ds, ERR_NONE, NULL);
         return;
+    }
+    ds->status = STATUS_FAILED;
+    fail_running_steps(ds, event->time);
+    if (event->code == ERR_INTERRUPTED) {
+        if (ds->failing == 0)
+            set_failure(ds, event->code, event->text);
+        return; /* says nothing of the data: what it failed of before is still so */
     }
     if (ds->failing == 0)
         ds->failing = event->time;
-    ds->status = STATUS_FAILED;
     ds->failures++;
-    fail_running_steps(ds, event->time);
-    if (event->code != ERR_INTERRUPTED)
-        record_failure(state, event);
+    set_failure(ds, event->code, event->text);
+    record_failure(state, event);
 }
 
 static void apply_dataset_recalled(struct dataset_state *ds, const struct event *event)

@@ -78,7 +78,7 @@ enum verdict_level verdict_of_dataset(const struct state *state, const struct da
     struct str *words = why == NULL ? &ignored : why;
     if (ds->status == STATUS_REMOTE_ONLY) {
         found.level = VERDICT_IGNORED;
-    } else if (ds->status == STATUS_FAILED) {
+    } else if (ds->failing != 0) {
         found = (struct finding){.level = VERDICT_FAILED, .since = ds->failing};
         str_add(words, "its newest run failed");
     } else if (ds->status == STATUS_UNKNOWN) {
@@ -169,7 +169,7 @@ static void describe_unsafe(const struct verdict *verdict, const struct state *s
         str_add_format(out, " of %zu", verdict->datasets);
     if (worst != NULL) {
         str_add_format(out, "; %s: ", name_shown(worst->name));
-        if (worst->status == STATUS_FAILED)
+        if (worst->failing != 0)
             str_add(out, worst->text == NULL ? "failed" : worst->text);
         else
             verdict_of_dataset(state, worst, now, out, NULL);
@@ -199,7 +199,7 @@ void verdict_advise(const struct verdict *verdict, const struct state *state, st
         return;
     if (state->cycle_code != ERR_NONE && state->cycle_code != ERR_INTERRUPTED)
         str_add(out, err_code_advice(state->cycle_code));
-    else if (verdict->worst != NULL && verdict->worst->status == STATUS_FAILED)
+    else if (verdict->worst != NULL && verdict->worst->failing != 0)
         str_add(out, err_code_advice(verdict->worst->code));
 }
 
