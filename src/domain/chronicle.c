@@ -49,14 +49,30 @@ static struct record *make_room(struct ring *ring, size_t limit)
     return record;
 }
 
+/* A dry run of many steps is one line. Cuts between characters of UTF-8, where it is that. */
+static char *copy_text(const char *text)
+{
+    static const char CUT[] = " [cut]";
+    size_t len = text == NULL ? 0 : strlen(text);
+    if (len <= CHRONICLE_TEXT_MAX)
+        return mem_strdup(text);
+    len = CHRONICLE_TEXT_MAX - (sizeof(CUT) - 1);
+    while (len > 0 && ((unsigned char)text[len] & 0xc0) == 0x80)
+        len--;
+    char *copy = mem_alloc(len + sizeof(CUT));
+    memcpy(copy, text, len);
+    memcpy(copy + len, CUT, sizeof(CUT));
+    return copy;
+}
+
 void chronicle_add(struct chronicle *chronicle, enum record_kind kind, const struct record *record)
 {
-    struct record *added = make_room(&chronicle->ring[kind], LIMITS[kind]);
-    *added = *record;
-    added->dataset = mem_strdup(record->dataset);
-    added->start = mem_strdup(record->start);
-    added->end = mem_strdup(record->end);
-    added->text = mem_strdup(record->text);
+    struct record copy = *record;
+    copy.dataset = mem_strdup(record->dataset);
+    copy.start = mem_strdup(record->start);
+    copy.end = mem_strdup(record->end);
+    copy.text = copy_text(record->text);
+    *make_room(&chronicle->ring[kind], LIMITS[kind]) = copy;
 }
 
 static struct record *record_at(const struct ring *ring, size_t i)
