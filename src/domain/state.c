@@ -361,6 +361,21 @@ static void record_transfer(struct state *state, const struct dataset_state *ds,
     chronicle_add(&state->chronicle, RECORD_TRANSFER, &record);
 }
 
+/* The newest of each side, from the rows. */
+static void find_newest(struct dataset_state *ds)
+{
+    for (int side = 0; side < SIDE_COUNT; side++) {
+        bool found = false;
+        for (size_t i = 0; i < ds->rows.n; i++)
+            if ((ds->rows.v[i].sides & ROW_ON(side)) != 0) {
+                ds->holding[side].newest = ds->rows.v[i].creation;
+                found = true;
+            }
+        if (!found)
+            ds->holding[side].newest = 0;
+    }
+}
+
 /* What the sides hold changes with the step; the next listing says the same, or corrects it. */
 static void move_snapshots(const struct state *state, struct dataset_state *ds,
                            const struct step_state *step)
@@ -370,8 +385,10 @@ static void move_snapshots(const struct state *state, struct dataset_state *ds,
         moved = row_table_receive(&ds->rows, step->end);
     else
         moved = row_table_destroy(&ds->rows, step->side, step->start, step->end);
-    if (moved)
-        weigh_rows(state, ds);
+    if (!moved)
+        return;
+    weigh_rows(state, ds);
+    find_newest(ds);
 }
 
 static void apply_step_finished(struct state *state, struct dataset_state *ds,
@@ -417,6 +434,8 @@ static void apply_step(struct state *state, struct dataset_state *ds, const stru
         step->status = STEP_RUNNING;
         step->resumed = event->flag;
         step->started = event->time;
+        step->finished = 0;
+        step->bytes = step->bytes_total = 0;
         break;
     case EVENT_STEP_PROGRESS:
         note_bytes(state, step, event);
