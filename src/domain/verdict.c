@@ -130,50 +130,75 @@ void verdict_of(const struct state *state, int64_t now, struct verdict *ret)
     }
 }
 
-/* "1 dataset", "42 datasets". */
-static void add_count(struct str *out, size_t n)
+static void describe_age(const struct verdict *verdict, const struct state *state, struct str *out)
 {
-    str_add_format(out, "%zu dataset%s", n, n == 1 ? "" : "s");
+    bool one = verdict->datasets == 1;
+    if (verdict->behind < 0)
+        return;
+    if (state->has_remote)
+        add_duration(out, one ? "; its newest copy is " : "; the oldest copy is ", verdict->behind,
+                     " behind");
+    else
+        add_duration(out,
+                     one ? "; its newest snapshot was taken "
+                         : "; the oldest of their newest snapshots was taken ",
+                     verdict->behind, " ago");
+}
+
+/* "The one dataset", "All 42 datasets", "3 of 42 datasets". */
+static void add_share(struct str *out, size_t n, size_t total)
+{
+    if (total == 1)
+        str_add(out, "The one dataset");
+    else if (n == total)
+        str_add_format(out, "All %zu datasets", total);
+    else
+        str_add_format(out, "%zu of %zu datasets", n, total);
 }
 
 static void describe_safe(const struct verdict *verdict, const struct state *state, struct str *out)
 {
-    if (verdict->datasets == 1) {
-        str_add(out, "The one dataset is safe");
-    } else {
-        str_add(out, "All ");
-        add_count(out, verdict->datasets);
-        str_add(out, " are safe");
-    }
-    if (verdict->behind >= 0)
-        add_duration(out,
-                     state->has_remote ? "; the oldest copy is "
-                                       : "; the oldest of their newest snapshots is of ",
-                     verdict->behind, state->has_remote ? " behind" : " ago");
+    add_share(out, verdict->safe, verdict->datasets);
+    str_add(out, verdict->safe == 1 ? " is safe" : " are safe");
+    if (verdict->safe < verdict->datasets)
+        str_add(out, "; nothing is known of the others yet");
+    else
+        describe_age(verdict, state, out);
 }
 
 static void describe_unsafe(const struct verdict *verdict, const struct state *state, int64_t now,
                             struct str *out)
 {
     const struct dataset_state *worst = verdict->worst;
-    const char *separator = "";
+    const char *are_late = verdict->late == 1 ? "is late" : "are late";
     if (verdict->failed > 0) {
-        add_count(out, verdict->failed);
-        str_add_format(out, " of %zu failed", verdict->datasets);
-        separator = ", ";
+        add_share(out, verdict->failed, verdict->datasets);
+        str_add(out, " failed");
+        if (verdict->late > 0)
+            str_add_format(out, ", %zu %s", verdict->late, are_late);
+    } else {
+        add_share(out, verdict->late, verdict->datasets);
+        str_add_format(out, " %s", are_late);
     }
-    if (verdict->late > 0)
-        str_add_format(out, "%s%zu %s", separator, verdict->late,
-                       verdict->late == 1 ? "is late" : "are late");
-    if (verdict->failed == 0)
-        str_add_format(out, " of %zu", verdict->datasets);
-    if (worst != NULL) {
-        str_add_format(out, "; %s: ", name_shown(worst->name));
-        if (worst->failing != 0)
-            str_add(out, worst->text == NULL ? "failed" : worst->text);
-        else
-            verdict_of_dataset(state, worst, now, out, NULL);
-    }
+    if (worst == NULL)
+        return;
+    str_add_format(out, "; %s: ", name_shown(worst->name));
+    if (worst->failing != 0)
+        str_add(out, worst->text == NULL ? err_code_name(worst->code) : worst->text);
+    else
+        verdict_of_dataset(state, worst, now, out, NULL);
+}
+
+static void describe_unknown(const struct verdict *verdict, const struct state *state,
+                             struct str *out)
+{
+    if (state->n > 0 && verdict->datasets == 0)
+        str_add(out, "Only the remote has datasets: there is nothing here to keep safe");
+    else if (state->cycle_running)
+        str_add(out, state->has_remote ? "The first look at both sides is under way"
+                                       : "The first look at the datasets is under way");
+    else
+        str_add(out, "Nothing is known yet");
 }
 
 void verdict_describe(const struct verdict *verdict, const struct state *state, int64_t now,
@@ -182,11 +207,10 @@ void verdict_describe(const struct verdict *verdict, const struct state *state, 
     bool cycle_failed = state->cycle_code != ERR_NONE && state->cycle_code != ERR_INTERRUPTED;
     if (cycle_failed)
         str_add_format(out, "The newest cycle failed: %s",
-                       state->cycle_text == NULL ? "" : state->cycle_text);
-    else if (verdict->level == VERDICT_UNKNOWN && state->cycle_running)
-        str_add(out, "The first look at both sides is under way");
+                       state->cycle_text == NULL ? err_code_name(state->cycle_code)
+                                                 : state->cycle_text);
     else if (verdict->level == VERDICT_UNKNOWN)
-        str_add(out, "Nothing is known yet");
+        describe_unknown(verdict, state, out);
     else if (verdict->level == VERDICT_SAFE)
         describe_safe(verdict, state, out);
     else
