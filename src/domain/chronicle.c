@@ -118,6 +118,8 @@ static size_t minute_slot(int64_t minute)
 void chronicle_add_bytes(struct chronicle *chronicle, int64_t time, uint64_t bytes)
 {
     int64_t minute = floor_div(time, 60);
+    if (bytes == 0)
+        return; /* no news, and nobody would be told of the minute */
     if (minute - chronicle->newest_minute >= CHRONICLE_MINUTES)
         memset(chronicle->minute, 0, sizeof(chronicle->minute));
     else
