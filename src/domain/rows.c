@@ -178,7 +178,7 @@ bool row_table_destroy(struct row_table *table, enum side side, const char *star
 {
     size_t first = find_row(table, side, start);
     size_t last = find_row(table, side, end);
-    if (first == table->n || last == table->n)
+    if (first == table->n || last == table->n || last < first)
         return false;
     size_t kept = first;
     for (size_t i = first; i < table->n; i++) {
