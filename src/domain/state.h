@@ -35,8 +35,8 @@ struct dataset_state {
     int64_t failing;           /* since then; 0: it is not */
     uint64_t sent, destroyed;  /* snapshots, in the newest run */
     uint64_t sent_bytes;       /* bytes, in the newest run */
-    uint64_t failures;         /* in a row */
-    enum err_code code;        /* of the newest failure, while STATUS_FAILED */
+    uint64_t failures;         /* in a row; an interrupted run is none */
+    enum err_code code;        /* of the newest failure, until a success */
     char *text;                /* its words, or NULL; owned */
     uint64_t seen_in;          /* the cycle that saw it last */
     uint64_t drawing;          /* for whoever draws the state: when it was drawn; not folded */
