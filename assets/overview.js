@@ -13,7 +13,7 @@ const columns = [
     { key: "name", label: "Dataset" },
     { key: "status", label: "Status" },
     { key: "now", label: "Now", sort: false },
-    { key: "age", label: "Copy age" },
+    { key: "age", label: "Copy age", down: true },
     { key: "success", label: "Last success" },
     { key: "localCount", label: "Local snapshots", down: true },
     { key: "localSpace", label: "Local space", down: true },

@@ -29,7 +29,7 @@ function stepRow(step, i) {
 export function createPlan() {
     const body = h("tbody");
     const [run, note, text] = [bar("Progress of the running step"), h("span.note"), h("p.empty")];
-    const steps = table("Steps of the plan", ["#", "State", "Step", "#Began", "#Took", "#Bytes"],
+    const steps = table("Steps of the plan", ["#No.", "State", "Step", "#Began", "#Took", "#Bytes"],
         body, ".plan");
     let running = null;
     return {

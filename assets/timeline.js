@@ -218,12 +218,12 @@ export class Timeline {
         const height = top + 2 * lane + laneGap + 30;
         this.svg.setAttribute("viewBox", `0 0 ${full} ${height}`);
         this.svg.style.height = `${height}px`;
-        this.svg.replaceChildren(...this.frameNodes(lane, height), ...this.markNodes());
+        this.svg.replaceChildren(...this.frameNodes(full, lane, height), ...this.markNodes());
         this.showTip(full);
         this.showZoom();
     }
 
-    frameNodes(lane, height) {
+    frameNodes(full, lane, height) {
         const nodes = [];
         sides.forEach((side, i) => {
             const y = top + i * (lane + laneGap);
@@ -235,8 +235,9 @@ export class Timeline {
         });
         for (const { t, label } of timeTicks(...this.view, this.width / 80)) {
             const x = this.x(t).toFixed(1);
-            nodes.push(svg("path.tick", { d: `M${x} ${top}V${height - 24}` }),
-                svg("text.when", { x, y: height - 8 }, label));
+            nodes.push(svg("path.tick", { d: `M${x} ${top}V${height - 24}` }));
+            if (full - x < 24) continue;
+            nodes.push(svg("text.when", { x, y: height - 8 }, label));
         }
         const x = this.x(now());
         if (x < this.gutter + this.width) {
@@ -256,10 +257,9 @@ export class Timeline {
             const x = this.x(snapshot.created);
             const mark = markOf(snapshot.type);
             const ys = sides.map((side) => this.y(side, snapshot));
-            const key = `${Math.round(x * 2)} ${ys[0]} ${snapshot.local} ${snapshot.remote}`;
-            if (taken.has(key)) continue;
-            taken.add(key);
-            this.join(add, snapshot, x, ys);
+            const first = (...key) => taken.size < taken.add(key.join()).size;
+            if (!first(Math.round(x * 2), ys[0], snapshot.local, snapshot.remote)) continue;
+            this.join(add, first, snapshot, x, ys);
             sides.forEach((side, i) => {
                 const state = snapshot[side];
                 if (state === "absent") return;
@@ -272,9 +272,13 @@ export class Timeline {
             .map(([kind, d]) => svg("path", { d, class: kind })).concat(this.pickedNodes());
     }
 
-    join(add, { local, remote }, x, [y0, y1]) {
+    join(add, first, { local, remote }, x, [y0, y1]) {
         if (local === "absent" || remote === "absent") return;
-        if (remote !== "coming") return add("join", `M${x.toFixed(1)} ${y0}V${y1}`);
+        if (remote !== "coming") {
+            /* Side by side, lines would become a wall. */
+            if (first("join", Math.round(x / 4), y0)) add("join", `M${x.toFixed(1)} ${y0}V${y1}`);
+            return;
+        }
         add("sending", `M${x.toFixed(1)} ${y0 + 7}V${y1 - 12}`);
         add("arrow", `M${x.toFixed(1)} ${y1 - 7}l-4 -7h8z`);
     }
