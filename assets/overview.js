@@ -45,8 +45,8 @@ function doing({ status, level, step, why, text }) {
 
 /* What a telephone shows instead of four columns. */
 function sidesText({ local, remote }) {
-    const here = plural(local.snapshots, "snapshot");
-    return store.state.remote ? `${here} here, ${count(remote.snapshots)} there` : here;
+    if (!store.state.remote) return plural(local.snapshots, "snapshot");
+    return `${count(local.snapshots)} local, ${count(remote.snapshots)} remote`;
 }
 
 function makeRow([nameCell, statusCell, nowCell, age, success, ...figures], row) {

@@ -41,7 +41,7 @@ export function createPlan() {
             steps.hidden = !plan.length;
             const done = plan.filter(({ status }) => status === "done").length;
             setText(text, plan.length ? `${done} of ${plural(plan.length, "step")} done.`
-                : isRunning ? "Planning." : "Nothing to do: both sides are as they should be.");
+                : isRunning ? "Planning." : "Nothing is to be done.");
         },
         tick(summary) {
             if (!running || !summary.step) return;
