@@ -87,7 +87,7 @@ static void the_overview_says_whether_the_data_is_safe_and_what_to_do(void **unu
     web_fixture_init(&f, true);
     show_overview(&f, 0);
     assert_has(&f, "<title>backupd</title>");
-    assert_has(&f, "<p class=\"verdict failed\">Failed: 1 dataset of 4 failed, 1 is late; /home: "
+    assert_has(&f, "<p class=\"verdict failed\">Failed: 1 of 4 datasets failed, 1 is late; /home: "
                    "cannot destroy");
     assert_has(&f, "<p class=\"advice\">zfs holds SNAPSHOT shows who holds it</p>");
     assert_has(&f, "Not safe since <time datetime=\"2025-11-24T15:00:00Z\">2025-11-24 15:00:00 "
