@@ -81,9 +81,13 @@ export class Timeline {
         });
     }
 
+    latest() {
+        return Math.max(now(), this.snapshots.at(-1)?.created ?? 0);
+    }
+
     /* All there is, with some air at both ends. */
     whole() {
-        const last = Math.max(now(), this.snapshots.at(-1)?.created ?? 0);
+        const last = this.latest();
         const first = Math.min(this.snapshots[0]?.created ?? last, last - 3600);
         const air = (last - first) * 0.03;
         return [first - air, last + air];
@@ -105,8 +109,9 @@ export class Timeline {
     }
 
     show(span) {
-        const [, last] = this.whole();
-        this.look(span ? last - span : -Infinity, last);
+        const end = this.latest();
+        if (span) this.look(end - span * 0.96, end + span * 0.04);
+        else this.look(-Infinity, Infinity);
     }
 
     zoom(factor, about = null) {
