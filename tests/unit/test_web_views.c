@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -518,6 +519,60 @@ static void hostile_names_and_texts_come_out_as_legal_json(void **unused)
     web_fixture_fini(&f);
 }
 
+/*
+ * Compares what is in `out` with a file of data/api, which docs/openapi.yaml has as its example.
+ * With BACKUPD_WRITE_DATA in the environment the file is written anew instead.
+ */
+static void check_example(struct web_fixture *f, const char *name)
+{
+    char path[512];
+    json_error_t error;
+    json_t *value = web_parse(f);
+    snprintf(path, sizeof(path), "%s/api/%s.json", TEST_DATA, name);
+    if (getenv("BACKUPD_WRITE_DATA") != NULL)
+        assert_int_equal(json_dump_file(value, path, JSON_INDENT(1)), 0);
+    json_t *expected = json_load_file(path, 0, &error);
+    if (expected == NULL)
+        fail_msg("%s: %s", path, error.text);
+    if (!json_equal(value, expected))
+        fail_msg("%s is not what is written now", path);
+    json_decref(expected);
+    json_decref(value);
+}
+
+static void the_examples_of_the_description_are_what_is_written(void **unused)
+{
+    (void)unused;
+    struct web_fixture f;
+    const char *names[] = {"/home/ann", "/was"};
+    web_fixture_init(&f, true);
+    view_state(&f.state, &f.settings, "5f3a9c01-1234", T_NOW, &f.out);
+    check_example(&f, "state");
+    view_dataset(&f.state, state_find(&f.state, "/home"), "5f3a9c01-1234", T_NOW, &f.out);
+    check_example(&f, "dataset_failed");
+    view_dataset(&f.state, state_find(&f.state, "/home/ann"), "5f3a9c01-1234", T_NOW, &f.out);
+    check_example(&f, "dataset");
+    const struct view_change change = {
+        .names = names,
+        .name_count = 2,
+        .first_line = f.state.chronicle.ring[RECORD_LINE].total - 1,
+    };
+    view_change(&f.state, &change, T_NOW, &f.out);
+    check_example(&f, "change");
+    web_feed(&f, (struct event){.kind = EVENT_STEP_FINISHED,
+                                .dataset = "/home/ann",
+                                .step = 1,
+                                .count = 1,
+                                .bytes = 7 << 20,
+                                .time = T_NOW});
+    view_activity(&f.state, "5f3a9c01-1240", T_NOW, &f.out);
+    check_example(&f, "activity");
+    view_error("not_found", "there is no dataset /hom; see /api/v1/state for those that there are",
+               &f.out);
+    check_example(&f, "error");
+    web_fixture_fini(&f);
+}
+
 static void fill_dataset(struct web_fixture *f, int number)
 {
     char name[32];
@@ -584,6 +639,7 @@ int main(void)
         cmocka_unit_test(a_change_has_the_lines_that_are_left_where_more_came_than_are_kept),
         cmocka_unit_test(an_error_is_an_object_with_code_and_text),
         cmocka_unit_test(hostile_names_and_texts_come_out_as_legal_json),
+        cmocka_unit_test(the_examples_of_the_description_are_what_is_written),
         cmocka_unit_test(a_thousand_datasets_of_a_hundred_snapshots_are_a_small_answer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
