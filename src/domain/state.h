@@ -39,7 +39,8 @@ struct dataset_state {
     enum err_code code;        /* of the newest failure, until a success */
     char *text;                /* its words, or NULL; owned */
     uint64_t seen_in;          /* the cycle that saw it last */
-    uint64_t drawing;          /* for whoever draws the state: when it was drawn; not folded */
+    uint64_t drawing;          /* for whoever draws the state, and not folded: when it was drawn, */
+    enum verdict_level drawn;  /* and as what */
     uint64_t revision;         /* grows with every change but that of a transfer's progress */
     struct row_table arriving; /* a table that is not complete yet, */
     bool is_arriving;          /* where its first rows came */

@@ -261,6 +261,7 @@ static void a_long_overview_is_divided_by_links(void **unused)
     assert_lacks(&f, "rel=\"next\"");
     show_overview(&f, SIZE_MAX);
     assert_has(&f, "There are 250.");
+    assert_has(&f, "<a href=\"/global?from=150\" rel=\"prev\">");
     assert_lacks(&f, "rel=\"next\"");
     web_fixture_fini(&f);
 }

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -238,4 +239,21 @@ const json_t *web_find(const json_t *array, const char *key, const char *value)
             return json_array_get(array, i);
     fail_msg("none whose \"%s\" is \"%s\"", key, value);
     return NULL;
+}
+
+const char *web_list(const json_t *value)
+{
+    static char text[1024];
+    size_t len = 0;
+    const char *key;
+    json_t *item;
+    text[0] = '\0';
+    if (json_is_object(value)) {
+        json_object_foreach((json_t *)value, key, item) len +=
+            (size_t)snprintf(text + len, sizeof(text) - len, "%s%s", len > 0 ? " " : "", key);
+    }
+    for (size_t i = 0; json_is_array(value) && i < json_array_size(value); i++)
+        len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%s", len > 0 ? ", " : "",
+                                json_string_value(json_array_get(value, i)));
+    return text;
 }

@@ -44,6 +44,10 @@ json_t *web_parse(struct web_fixture *f);
 /* The element of an array of objects whose `key` is the string `value`, or a failed test. */
 const json_t *web_find(const json_t *array, const char *key, const char *value);
 
+/* The names of an object's fields, or the strings of an array, as one text; until the next call. */
+const char *web_list(const json_t *value);
+#define assert_fields(object, names) assert_string_equal(web_list(object), names)
+
 /* Values of an object's fields; a failed test where there is none of that type. */
 const char *web_string(const json_t *object, const char *key);
 long long web_number(const json_t *object, const char *key);
