@@ -29,7 +29,7 @@ int cli_help(void)
           "-dryrun          run every listing, and nothing that changes anything\n"
           "-debug DATASET   list and plan one dataset, print both, do nothing\n"
           "-logfile FILE    log there instead of standard output\n"
-          "-addr HOST:PORT  where the web side listens (0.0.0.0:8888); not in this version\n"
+          "-addr HOST:PORT  where the page and the interface are (0.0.0.0:8888)\n"
           "-json            print JSON: plan, status, -debug\n",
           stdout);
     return 0;
