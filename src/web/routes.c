@@ -35,6 +35,8 @@ struct routes {
     struct waiter *waiters;
     size_t commands; /* that wait for the engine */
     uint64_t next_id;
+    int64_t spent;    /* of WEB_COMMANDS_BURST, */
+    int64_t spent_ms; /* at this time */
 };
 
 struct routes *routes_new(const struct routes_spec *spec)
@@ -278,10 +280,28 @@ static void answer_health(struct routes *routes, struct request *request, struct
 
 /* ---- commands ---- */
 
+/* Each costs the engine a process, or at least a line of the log. */
+static bool may_command(struct routes *routes)
+{
+    int64_t now = clock_monotonic_ms();
+    int64_t seconds = (now - routes->spent_ms) / 1000;
+    routes->spent = seconds < routes->spent ? routes->spent - seconds : 0;
+    routes->spent_ms = routes->spent == 0 ? now : routes->spent_ms + seconds * 1000;
+    if (routes->spent >= WEB_COMMANDS_BURST)
+        return false;
+    routes->spent++;
+    return true;
+}
+
 static void command(struct routes *routes, struct request *request, enum route_command what,
                     const char *type)
 {
     uint64_t id = routes->next_id++;
+    if (!may_command(routes)) {
+        request_set_header(request, "Retry-After", "1");
+        respond_words(request, 429, "too_many", "too many such requests came: one a second goes");
+        return;
+    }
     if (routes->commands >= WEB_COMMANDS_MAX ||
         !routes->spec.on_command(routes->spec.arg, what, id, type)) {
         respond_words(request, 503, "busy", "too many requests wait for the daemon: try again");

@@ -25,7 +25,15 @@
 /* Connections that are accepted before others get a turn. */
 #define ACCEPT_MAX 64
 
+/* After accept(2) failed for want of descriptors, say: those who wait are let in later. */
+#define ACCEPT_AGAIN_MS 1000
+
 #define HEADERS_MAX 4
+
+/* What a connection has to get done in time. */
+enum stage { STAGE_ASKING, STAGE_WAITING, STAGE_ANSWERED };
+
+struct reader;
 
 struct conn {
     struct server *server;
@@ -33,8 +41,18 @@ struct conn {
     struct sockaddr_storage peer, own;
     bool is_unix, is_tls, has_own;
     int fd;
-    int64_t since_ms; /* its begin, or the end of its newest request */
-    bool in_request;  /* the request came in time */
+    enum stage stage;
+    int64_t since_ms;      /* when that began */
+    struct reader *reader; /* of a stream; or NULL */
+};
+
+/* A client of a stream: its connection sleeps while there is nothing. */
+struct reader {
+    struct conn *conn; /* NULL once it is closed */
+    struct MHD_Connection *mhd;
+    struct stream_client *client;
+    bool asleep;
+    int64_t moved_ms; /* when it took something, or woke up */
 };
 
 struct header {
@@ -49,6 +67,7 @@ struct request {
     bool refused; /* answered already, and what comes is thrown away */
     char *path;
     size_t body;
+    size_t queued; /* bytes of the answer that are held */
     struct header headers[HEADERS_MAX];
     size_t header_count;
     enum MHD_Result result; /* of the answer */
@@ -71,6 +90,7 @@ struct listener {
     int fd;
     bool is_unix;
     struct loop_fd *watch;
+    struct loop_timer *again; /* while it does not accept */
 };
 
 struct server {
@@ -79,6 +99,7 @@ struct server {
     struct listener *listeners;
     struct conn *conns;
     size_t conn_count;
+    size_t queued;            /* bytes of all answers that are held */
     struct loop_timer *timer; /* MHD's own, or a wish to run soon */
     bool running;             /* inside MHD_run */
     int64_t log_minute;
@@ -141,15 +162,6 @@ static void set_timer(struct server *server, int64_t delay_ms)
     server->timer = loop_add_timer(server->spec.loop, delay_ms, handle_timer, server);
 }
 
-/* Connections that took too long to say what they want. */
-static void close_late(struct server *server)
-{
-    int64_t now = clock_monotonic_ms();
-    for (struct conn *conn = server->conns; conn != NULL; conn = conn->after)
-        if (!conn->in_request && now - conn->since_ms > WEB_REQUEST_SECONDS * 1000)
-            shutdown(conn->fd, SHUT_RDWR);
-}
-
 static void run(struct server *server)
 {
     if (server->running)
@@ -160,13 +172,6 @@ static void run(struct server *server)
             MHD_run(server->backends[i].mhd);
     server->running = false;
     set_timer(server, next_run_ms(server));
-}
-
-static void handle_tick(void *arg)
-{
-    struct server *server = arg;
-    close_late(server);
-    loop_add_timer(server->spec.loop, TICK_MS, handle_tick, server);
 }
 
 static void handle_backend(void *arg, short revents)
@@ -201,9 +206,10 @@ static bool is_welcome(struct server *server, const struct sockaddr *peer, int f
 {
     struct sockaddr_storage own;
     socklen_t len = sizeof(own);
-    if (server->conn_count >= WEB_CONNECTIONS_MAX) {
-        server_log(server, "%d connections are open: further ones are refused",
-                   WEB_CONNECTIONS_MAX);
+    /* whoever fills the network's places does not take root's */
+    size_t max = WEB_CONNECTIONS_MAX + (is_unix ? WEB_CONNECTIONS_UNIX : 0);
+    if (server->conn_count >= max) {
+        server_log(server, "%zu connections are open: further ones are refused", max);
         return false;
     }
     if (is_unix || getsockname(fd, (struct sockaddr *)&own, &len) != 0 ||
@@ -218,6 +224,23 @@ static bool is_welcome(struct server *server, const struct sockaddr *peer, int f
     return false;
 }
 
+static void accept_again(void *arg)
+{
+    struct listener *listener = arg;
+    listener->again = NULL;
+    loop_set_events(listener->watch, POLLIN);
+}
+
+/* Those who wait keep the socket readable: without a pause this would be a busy loop. */
+static void pause_listener(struct listener *listener)
+{
+    server_log(listener->server, "no further connection can be accepted: %s", strerror(errno));
+    loop_set_events(listener->watch, 0);
+    if (listener->again == NULL)
+        listener->again =
+            loop_add_timer(listener->server->spec.loop, ACCEPT_AGAIN_MS, accept_again, listener);
+}
+
 static void handle_listener(void *arg, short revents)
 {
     struct listener *listener = arg;
@@ -228,8 +251,13 @@ static void handle_listener(void *arg, short revents)
         struct sockaddr_storage peer = {.ss_family = AF_UNSPEC};
         socklen_t len = sizeof(peer);
         int fd = accept(listener->fd, (struct sockaddr *)&peer, &len);
-        if (fd < 0)
+        if (fd < 0 && (errno == EINTR || errno == ECONNABORTED))
+            continue;
+        if (fd < 0) {
+            if (errno != EAGAIN && errno != EWOULDBLOCK)
+                pause_listener(listener);
             break;
+        }
         int flags = fcntl(fd, F_GETFL);
         if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0 ||
             fcntl(fd, F_SETFD, FD_CLOEXEC) != 0 ||
@@ -267,6 +295,12 @@ static void begin_conn(struct backend *backend, struct MHD_Connection *mhd, void
     *context = conn;
 }
 
+static void set_stage(struct conn *conn, enum stage stage)
+{
+    conn->stage = stage;
+    conn->since_ms = clock_monotonic_ms();
+}
+
 static void end_conn(struct conn *conn)
 {
     if (conn->before != NULL)
@@ -276,6 +310,8 @@ static void end_conn(struct conn *conn)
     if (conn->after != NULL)
         conn->after->before = conn->before;
     conn->server->conn_count--;
+    if (conn->reader != NULL)
+        conn->reader->conn = NULL;
     free(conn);
 }
 
@@ -374,12 +410,34 @@ static void queue(struct request *request, unsigned status, const char *type,
         return;
     }
     add_headers(request, response, type);
+    if (!request->refused)
+        set_stage(request->conn, STAGE_ANSWERED);
     request->result = MHD_queue_response(request->mhd, status, response);
     MHD_destroy_response(response);
 }
 
+/* Who asks for much and does not read it would have all of it kept here. */
+static bool has_room(struct request *request, size_t len)
+{
+    struct server *server = request->conn->server;
+    if (len > WEB_ANSWERS_BYTES_MAX - server->queued) {
+        server_log(server, "answers of %zu bytes wait to be read: no further one is given",
+                   server->queued);
+        return false;
+    }
+    request->queued += len;
+    server->queued += len;
+    return true;
+}
+
 void request_respond(struct request *request, unsigned status, const char *type, struct str *body)
 {
+    static const char BUSY[] = "too much waits to be read by others: try again\n";
+    if (!has_room(request, body->len)) {
+        request_respond_static(request, MHD_HTTP_SERVICE_UNAVAILABLE, "text/plain; charset=utf-8",
+                               BUSY, sizeof(BUSY) - 1);
+        return;
+    }
     size_t len = body->len;
     char *data = str_take(body);
     queue(request, status, type,
@@ -424,17 +482,11 @@ void request_wake(struct request *request)
 
 /* ---- streams ---- */
 
-/* A client of a stream: its connection sleeps while there is nothing. */
-struct reader {
-    struct MHD_Connection *mhd;
-    struct stream_client *client;
-    bool asleep;
-};
-
 static ssize_t read_stream(void *arg, uint64_t at, char *buf, size_t max)
 {
     struct reader *reader = arg;
     (void)at;
+    reader->moved_ms = clock_monotonic_ms();
     int64_t got = stream_read(reader->client, buf, max);
     if (got < 0)
         return MHD_CONTENT_READER_END_OF_STREAM;
@@ -448,6 +500,8 @@ static ssize_t read_stream(void *arg, uint64_t at, char *buf, size_t max)
 static void free_reader(void *arg)
 {
     struct reader *reader = arg;
+    if (reader->conn != NULL)
+        reader->conn->reader = NULL;
     stream_leave(reader->client);
     free(reader);
 }
@@ -458,12 +512,21 @@ static void wake_reader(void *arg)
     if (!reader->asleep || !stream_is_ready(reader->client))
         return;
     reader->asleep = false;
+    reader->moved_ms = clock_monotonic_ms();
     MHD_resume_connection(reader->mhd);
 }
 
 void request_stream(struct request *request, struct stream *stream, const char *id)
 {
+    /* of a body without a length libmicrohttpd would send the end to a HEAD, too */
+    if (request->is_head) {
+        request_respond_static(request, MHD_HTTP_OK, "text/event-stream", "", 0);
+        return;
+    }
     struct reader *reader = mem_zalloc(1, sizeof(*reader));
+    reader->conn = request->conn;
+    reader->conn->reader = reader;
+    reader->moved_ms = clock_monotonic_ms();
     reader->mhd = request->mhd;
     reader->client = stream_join(stream, id);
     stream_set_owner(reader->client, reader);
@@ -477,6 +540,32 @@ void server_wake_stream(struct server *server, struct stream *stream)
 {
     stream_each(stream, wake_reader);
     run_soon(server);
+}
+
+/* ---- what takes too long ---- */
+
+static bool is_late(const struct conn *conn, int64_t now)
+{
+    if (conn->reader != NULL)
+        return !conn->reader->asleep && now - conn->reader->moved_ms > WEB_STREAM_STALL * 1000;
+    switch (conn->stage) {
+    case STAGE_ASKING:
+        return now - conn->since_ms > WEB_REQUEST_SECONDS * 1000;
+    case STAGE_ANSWERED:
+        return now - conn->since_ms > WEB_ANSWER_SECONDS * 1000;
+    default:
+        return false; /* it waits for us */
+    }
+}
+
+static void handle_tick(void *arg)
+{
+    struct server *server = arg;
+    int64_t now = clock_monotonic_ms();
+    for (struct conn *conn = server->conns; conn != NULL; conn = conn->after)
+        if (is_late(conn, now))
+            shutdown(conn->fd, SHUT_RDWR); /* libmicrohttpd closes it, then */
+    loop_add_timer(server->spec.loop, TICK_MS, handle_tick, server);
 }
 
 /* ---- from MHD ---- */
@@ -623,7 +712,8 @@ static enum MHD_Result handle_request(void *arg, struct MHD_Connection *mhd, con
     }
     if (request->refused)
         return MHD_YES;
-    request->conn->in_request = true;
+    if (request->conn->stage == STAGE_ASKING)
+        set_stage(request->conn, STAGE_WAITING);
     request->result = MHD_YES;
     backend->server->spec.on_request(backend->server->spec.arg, request);
     return request->result;
@@ -639,8 +729,8 @@ static void handle_completed(void *arg, struct MHD_Connection *mhd, void **conte
     if (request == NULL)
         return;
     backend->server->spec.on_over(backend->server->spec.arg, request);
-    request->conn->in_request = false;
-    request->conn->since_ms = clock_monotonic_ms();
+    backend->server->queued -= request->queued;
+    set_stage(request->conn, STAGE_ASKING);
     free(request->path);
     free(request);
     *context = NULL;
@@ -699,7 +789,7 @@ static int start_backend(struct server *server, int which, struct err *e)
     backend->is_tls = which == BACKEND_TLS;
     backend->mhd = MHD_start_daemon(
         flags, 0, NULL, NULL, handle_request, backend, MHD_OPTION_EXTERNAL_LOGGER, ignore_words,
-        NULL, MHD_OPTION_CONNECTION_LIMIT, (unsigned)WEB_CONNECTIONS_MAX,
+        NULL, MHD_OPTION_CONNECTION_LIMIT, (unsigned)(WEB_CONNECTIONS_MAX + WEB_CONNECTIONS_UNIX),
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)WEB_HEADER_MAX,
         MHD_OPTION_CONNECTION_MEMORY_INCREMENT, (size_t)2048, MHD_OPTION_CONNECTION_TIMEOUT,
         (unsigned)WEB_SILENCE_SECONDS, MHD_OPTION_STRICT_FOR_CLIENT, 1,
