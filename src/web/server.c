@@ -582,25 +582,37 @@ struct framing {
     bool odd;
 };
 
+/* Whether a header is called `name`. What only begins like it is odd: libmicrohttpd glues a folded
+ * line to the name of the header, where it should go to the value. */
+static bool is_called(const char *key, const char *name, struct framing *framing)
+{
+    size_t len = strlen(name);
+    if (strncasecmp(key, name, len) != 0)
+        return false;
+    if (key[len] != '\0')
+        framing->odd = true;
+    return key[len] == '\0';
+}
+
 static enum MHD_Result count_header(void *arg, enum MHD_ValueKind kind, const char *key,
                                     const char *value)
 {
     struct framing *framing = arg;
     (void)kind;
-    if (strcasecmp(key, "Host") == 0)
+    if (is_called(key, "Host", framing))
         framing->hosts++;
-    else if (strcasecmp(key, "Content-Length") == 0)
+    if (is_called(key, "Content-Length", framing)) {
         framing->lengths++;
-    else if (strcasecmp(key, "Transfer-Encoding") == 0)
+        if (value == NULL || value[0] == '\0' || value[strspn(value, "0123456789")] != '\0')
+            framing->odd = true;
+    }
+    if (is_called(key, "Transfer-Encoding", framing)) {
         framing->encodings++;
+        if (value == NULL || strcasecmp(value, "chunked") != 0)
+            framing->odd = true;
+    }
     /* A name with a blank, as in "Transfer-Encoding :", is what proxies disagree about. */
     if (key[strcspn(key, " \t\r\n")] != '\0')
-        framing->odd = true;
-    if (strcasecmp(key, "Transfer-Encoding") == 0 &&
-        (value == NULL || strcasecmp(value, "chunked") != 0))
-        framing->odd = true;
-    if (strcasecmp(key, "Content-Length") == 0 &&
-        (value == NULL || value[0] == '\0' || value[strspn(value, "0123456789")] != '\0'))
         framing->odd = true;
     return MHD_YES;
 }

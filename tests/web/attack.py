@@ -363,7 +363,10 @@ def noise_is_no_request(daemon):
         noise = os.urandom(1 + seed * 7)
         with daemon.connect() as conn:
             conn.send(noise + b"\r\n\r\n")
-            conn.sock.shutdown(socket.SHUT_WR)
+            try:
+                conn.sock.shutdown(socket.SHUT_WR)
+            except OSError:
+                pass  # it is closed already
             found = statuses(conn.all())
         claim(all(s >= 400 for s in found), f"{noise!r}: {found}")
 
@@ -601,8 +604,7 @@ def tls_is_spoken_and_nothing_else(daemon):
     claim(daemon.ask("/healthz", headers={"Host": own, "Origin": "http://" + own}).status == 403, "the other scheme")
     for noise in (request().encode(), b"\x16\x03\x01\xff\xff" + os.urandom(5000), os.urandom(3000), b"\x80\x2e\x01\x03\x01"):
         with Conn(daemon.port) as conn:
-            conn.send(noise)
-            conn.sock.shutdown(socket.SHUT_WR)
+            conn.send(noise + b"\r\n\r\n" * 3000)
             claim(b"HTTP/" not in conn.all(), "it was answered in the clear")
     context = ssl.create_default_context()
     context.check_hostname = False
