@@ -39,6 +39,7 @@ struct conn {
     struct server *server;
     struct conn *before, *after;
     struct sockaddr_storage peer, own;
+    char network[GUARD_NETWORK_SIZE];
     bool is_unix, is_tls, has_own;
     int fd;
     enum stage stage;
@@ -191,14 +192,11 @@ static void run_soon(struct server *server)
 
 static size_t count_from(const struct server *server, const struct sockaddr *peer)
 {
-    char address[INET6_ADDRSTRLEN];
-    char other[INET6_ADDRSTRLEN];
+    char network[GUARD_NETWORK_SIZE];
     size_t count = 0;
-    guard_address(peer, address, sizeof(address));
-    for (const struct conn *conn = server->conns; conn != NULL; conn = conn->after) {
-        guard_address((const struct sockaddr *)&conn->peer, other, sizeof(other));
-        count += !conn->is_unix && strcmp(address, other) == 0;
-    }
+    guard_network(peer, network);
+    for (const struct conn *conn = server->conns; conn != NULL; conn = conn->after)
+        count += !conn->is_unix && strcmp(network, conn->network) == 0;
     return count;
 }
 
@@ -283,6 +281,7 @@ static void begin_conn(struct backend *backend, struct MHD_Connection *mhd, void
     conn->fd = fd == NULL ? -1 : fd->connect_fd;
     if (getpeername(conn->fd, (struct sockaddr *)&conn->peer, &len) != 0)
         conn->peer.ss_family = AF_UNSPEC;
+    guard_network((const struct sockaddr *)&conn->peer, conn->network);
     len = sizeof(conn->own);
     conn->has_own = getsockname(conn->fd, (struct sockaddr *)&conn->own, &len) == 0;
     conn->is_unix = conn->has_own && conn->own.ss_family == AF_UNIX;
