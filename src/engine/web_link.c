@@ -571,20 +571,11 @@ void web_link_reconfigure(struct web_link *link, const struct config *config)
     proc_cancel(link->proc);
 }
 
-static void forget_proc(struct web_link *link)
-{
-    if (link->proc == NULL)
-        return;
-    /* its exit would find the link gone */
-    proc_signal_group(proc_pid(link->proc), SIGKILL);
-    loop_unwatch_child(link->spec.loop, proc_pid(link->proc));
-}
-
 void web_link_free(struct web_link *link)
 {
     if (link == NULL)
         return;
-    forget_proc(link);
+    proc_abandon(link->proc);
     close_link(link);
     close_sockets(link);
     loop_remove_timer(link->restart);

@@ -17,6 +17,8 @@
 #include "clock.h"
 #include "limits.h"
 #include "mem.h"
+#include "text.h"
+#include "views.h"
 
 /* How often limits of time are looked at, and where there is no epoll, everything. */
 #define TICK_MS      1000
@@ -569,10 +571,39 @@ static void handle_tick(void *arg)
 
 /* ---- from MHD ---- */
 
+static const char *code_of(unsigned status)
+{
+    switch (status) {
+    case MHD_HTTP_UNAUTHORIZED:
+        return "unauthorized";
+    case MHD_HTTP_FORBIDDEN:
+        return "forbidden";
+    case MHD_HTTP_METHOD_NOT_ALLOWED:
+        return "method_not_allowed";
+    case MHD_HTTP_CONTENT_TOO_LARGE:
+        return "too_large";
+    case MHD_HTTP_TOO_MANY_REQUESTS:
+        return "too_many";
+    default:
+        return "bad_request";
+    }
+}
+
+/* Answers in one line, as JSON where a program asks, and closes the connection after it: what would
+ * follow may be the rest of what was refused. */
 static void refuse(struct request *request, unsigned status, const char *why)
 {
     request->refused = true;
-    request_respond_text(request, status, "%s", why);
+    if (!text_starts_with(request->path, "/api/")) {
+        request_respond_text(request, status, "%s", why);
+        return;
+    }
+    struct str body;
+    str_init(&body);
+    view_error(code_of(status), why, &body);
+    str_add_char(&body, '\n');
+    request_respond(request, status, "application/json", &body);
+    str_fini(&body);
 }
 
 /* Counts the headers that decide how long a request is, and whom it is for. */
@@ -679,6 +710,12 @@ static bool is_allowed(struct request *request)
     }
 }
 
+static void refuse_method(struct request *request)
+{
+    request_set_header(request, "Allow", "GET, HEAD, POST");
+    refuse(request, MHD_HTTP_METHOD_NOT_ALLOWED, "GET, HEAD or POST");
+}
+
 /* The head of a request is there: looks at it before any of its body is read. */
 static enum MHD_Result begin_request(struct request *request, const char *method,
                                      const char *version)
@@ -693,7 +730,7 @@ static enum MHD_Result begin_request(struct request *request, const char *method
     else if (!is_allowed(request))
         return request->result;
     else if (!request->is_post && !request->is_head && strcmp(method, MHD_HTTP_METHOD_GET) != 0)
-        refuse(request, MHD_HTTP_METHOD_NOT_ALLOWED, "GET, HEAD or POST");
+        refuse_method(request);
     else if (!is_body_small(request))
         refuse(request, MHD_HTTP_CONTENT_TOO_LARGE, "no request has a body of that size");
     return request->result;
