@@ -24,6 +24,12 @@
 #define TICK_MS      1000
 #define POLL_TICK_MS 20
 
+/* libmicrohttpd takes a connection whose TLS handshake stops in the middle of a record for one that
+ * can be read, and would have us run without end. After so many runs of which nothing came the next
+ * ones are further and further apart, up to this. */
+#define VAIN_RUNS_MAX  8
+#define VAIN_PAUSE_MAX 100
+
 /* Connections that are accepted before others get a turn. */
 #define ACCEPT_MAX 64
 
@@ -105,6 +111,9 @@ struct server {
     size_t queued;            /* bytes of all answers that are held */
     struct loop_timer *timer; /* MHD's own, or a wish to run soon */
     bool running;             /* inside MHD_run */
+    uint64_t progress;        /* counts whatever comes of a run */
+    uint64_t progress_before; /* as it was at the run before */
+    int64_t vain_runs;        /* in a row that were wanted at once, and nothing came of */
     int64_t log_minute;
     unsigned log_lines;
 };
@@ -159,6 +168,21 @@ static int64_t next_run_ms(const struct server *server)
     return next;
 }
 
+/* The same, but for runs in vain. */
+static int64_t pause_ms(struct server *server)
+{
+    int64_t next = next_run_ms(server);
+    if (next > 0 || server->progress != server->progress_before)
+        server->vain_runs = 0;
+    else
+        server->vain_runs++;
+    server->progress_before = server->progress;
+    if (server->vain_runs <= VAIN_RUNS_MAX)
+        return next;
+    int64_t pause = server->vain_runs - VAIN_RUNS_MAX;
+    return pause < VAIN_PAUSE_MAX ? pause : VAIN_PAUSE_MAX;
+}
+
 static void set_timer(struct server *server, int64_t delay_ms)
 {
     loop_remove_timer(server->timer);
@@ -174,7 +198,7 @@ static void run(struct server *server)
         if (server->backends[i].mhd != NULL)
             MHD_run(server->backends[i].mhd);
     server->running = false;
-    set_timer(server, next_run_ms(server));
+    set_timer(server, pause_ms(server));
 }
 
 static void handle_backend(void *arg, short revents)
@@ -279,6 +303,7 @@ static void begin_conn(struct backend *backend, struct MHD_Connection *mhd, void
         MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
     socklen_t len = sizeof(conn->peer);
     conn->server = backend->server;
+    conn->server->progress++;
     conn->is_tls = backend->is_tls;
     conn->fd = fd == NULL ? -1 : fd->connect_fd;
     if (getpeername(conn->fd, (struct sockaddr *)&conn->peer, &len) != 0)
@@ -311,6 +336,7 @@ static void end_conn(struct conn *conn)
     if (conn->after != NULL)
         conn->after->before = conn->before;
     conn->server->conn_count--;
+    conn->server->progress++;
     if (conn->reader != NULL)
         conn->reader->conn = NULL;
     free(conn);
@@ -488,6 +514,8 @@ static ssize_t read_stream(void *arg, uint64_t at, char *buf, size_t max)
     struct reader *reader = arg;
     (void)at;
     reader->moved_ms = clock_monotonic_ms();
+    if (reader->conn != NULL)
+        reader->conn->server->progress++;
     int64_t got = stream_read(reader->client, buf, max);
     if (got < 0)
         return MHD_CONTENT_READER_END_OF_STREAM;
@@ -743,6 +771,7 @@ static enum MHD_Result handle_request(void *arg, struct MHD_Connection *mhd, con
     struct backend *backend = arg;
     struct request *request = *context;
     (void)data;
+    backend->server->progress++;
     if (request == NULL) {
         const union MHD_ConnectionInfo *info =
             MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
@@ -778,6 +807,7 @@ static void handle_completed(void *arg, struct MHD_Connection *mhd, void **conte
         return;
     backend->server->spec.on_over(backend->server->spec.arg, request);
     backend->server->queued -= request->queued;
+    backend->server->progress++;
     set_stage(request->conn, STAGE_ASKING);
     free(request->path);
     free(request);
