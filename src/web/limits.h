@@ -17,6 +17,10 @@
  * of the request before; a connection without one is closed then. */
 #define WEB_REQUEST_SECONDS 20
 
+/* The same while so many connections are open that there is little room for others. */
+#define WEB_CONNECTIONS_MANY     3072
+#define WEB_REQUEST_SECONDS_MANY 3
+
 /* Seconds without any byte after which a connection is closed, but for streams. */
 #define WEB_SILENCE_SECONDS 30
 

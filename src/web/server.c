@@ -575,11 +575,13 @@ void server_wake_stream(struct server *server, struct stream *stream)
 
 static bool is_late(const struct conn *conn, int64_t now)
 {
+    bool many = conn->server->conn_count > WEB_CONNECTIONS_MANY;
+    int64_t patience = many ? WEB_REQUEST_SECONDS_MANY : WEB_REQUEST_SECONDS;
     if (conn->reader != NULL)
         return !conn->reader->asleep && now - conn->reader->moved_ms > WEB_STREAM_STALL * 1000;
     switch (conn->stage) {
     case STAGE_ASKING:
-        return now - conn->since_ms > WEB_REQUEST_SECONDS * 1000;
+        return now - conn->since_ms > patience * 1000;
     case STAGE_ANSWERED:
         return now - conn->since_ms > WEB_ANSWER_SECONDS * 1000;
     default:

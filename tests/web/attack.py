@@ -27,7 +27,7 @@ from daemon import PATIENCE, Conn, Daemon, Events, Failure, claim, cpu_seconds, 
 
 # As in src/web/limits.h.
 REQUEST_SECONDS = 20
-HEADER_MAX = 16384
+CONNECTIONS_MAX = 4096
 LOG_LINES = 30
 
 MEMORY_MIB = 200
@@ -636,6 +636,35 @@ def five_thousand_connections_come_and_go(daemon):
         if i % 2:
             conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         conn.sock.close()
+
+
+@test()
+def a_full_house_is_soon_let_go_and_never_shuts_root_out(daemon):
+    conns = []
+    for i in range(CONNECTIONS_MAX + 100):
+        conn = socket.socket()
+        conn.setblocking(False)
+        conn.connect_ex(("127.0.0.1", daemon.port))
+        conns.append(conn)
+        if i % 256 == 0:
+            time.sleep(0.02)
+    try:
+        with Conn(daemon.unix_path()) as conn:
+            claim(conn.ask("/healthz").status in (200, 503), "root is shut out")
+
+        def answered():
+            try:
+                with daemon.connect() as conn:
+                    return conn.ask("/healthz") is not None
+            except (ConnectionResetError, BrokenPipeError):
+                return False
+
+        began = time.monotonic()
+        wait_until(answered, "room for an honest client")
+        print(f"# room after {time.monotonic() - began:.1f} s")
+    finally:
+        for conn in conns:
+            conn.close()
 
 
 @test()
