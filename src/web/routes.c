@@ -19,6 +19,8 @@
 #define HTML  "text/html; charset=utf-8"
 #define PLAIN "text/plain; charset=utf-8"
 
+#define ASSETS "/global/assets/"
+
 /* Somebody who waits: for a change, or for the engine. */
 struct waiter {
     struct waiter *before, *after;
@@ -429,8 +431,6 @@ static void answer_get(struct routes *routes, struct request *request, const cha
         answer_overview(routes, request, body);
     } else if (is(path, "/global/activity")) {
         answer_activity(routes, request, body);
-    } else if ((rest = behind(path, "/global/assets/")) != NULL) {
-        answer_asset(request, rest);
     } else if ((rest = behind(path, "/global/dataset")) != NULL) {
         char *name = dataset_name(rest);
         answer_dataset(routes, request, name, body);
@@ -461,8 +461,8 @@ void routes_answer(void *arg, struct request *request)
         return;
     }
     str_init(&body);
-    if (behind(path, "/global/assets/") != NULL && !request_is_post(request)) {
-        answer_get(routes, request, path, &body);
+    if (text_starts_with(path, ASSETS) && !request_is_post(request)) {
+        answer_asset(request, path + strlen(ASSETS));
     } else if (!routes->spec.projection->is_ready) {
         request_set_header(request, "Retry-After", "1");
         respond_words(request, 503, "starting", "the daemon has only just begun: try again");
