@@ -28,7 +28,8 @@ static int read_list(const json_t *object, const char *key, struct settings_list
     ret->v = mem_zalloc(n, sizeof(*ret->v));
     for (size_t i = 0; i < n; i++) {
         const char *s = json_string_value(json_array_get(array, i));
-        if (s == NULL || strlen(s) > SETTINGS_STRING_MAX)
+        if (s == NULL || json_string_length(json_array_get(array, i)) > SETTINGS_STRING_MAX ||
+            strlen(s) != json_string_length(json_array_get(array, i)))
             return err_set(e, ERR_PROTOCOL, "the settings have no usable \"%s\"", key);
         ret->v[ret->n++] = mem_strdup(s);
     }
@@ -57,11 +58,18 @@ static char **string_at(const struct settings *settings, size_t i)
     return (char **)(void *)((char *)settings + STRINGS[i].offset);
 }
 
+/* What fits is written as it is, to its last byte: a token that is cut would be another one. What
+ * does not fit is refused by settings_parse. */
+static json_t *string_new(const char *s, size_t max)
+{
+    return json_text_new(s, max + 4);
+}
+
 static json_t *list_new(const struct settings_list *list)
 {
     json_t *array = json_array();
     for (size_t i = 0; i < list->n; i++)
-        json_text_append(array, json_text_new(list->v[i], SETTINGS_STRING_MAX));
+        json_text_append(array, string_new(list->v[i], SETTINGS_STRING_MAX));
     return array;
 }
 
@@ -69,8 +77,7 @@ void settings_encode(const struct settings *settings, struct str *out)
 {
     json_t *object = json_object();
     for (size_t i = 0; i < STRING_COUNT; i++)
-        json_text_set(object, STRINGS[i].key,
-                      json_text_new(*string_at(settings, i), STRINGS[i].max));
+        json_text_set(object, STRINGS[i].key, string_new(*string_at(settings, i), STRINGS[i].max));
     json_text_set(object, "has_unix", json_boolean(settings->has_unix));
     json_text_set(object, "hosts", list_new(&settings->hosts));
     json_text_set(object, "types", list_new(&settings->types));

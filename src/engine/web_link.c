@@ -34,8 +34,21 @@
 /* The role is told of the datasets bit by bit, as it reads. */
 #define REPLAY_CHUNK 262144
 
-/* Lines of the role's that are logged. */
-#define WORDS_MAX 512
+/* Bytes that are written in one go, so that a role which reads fast does not keep the engine. */
+#define SEND_MAX 1048576
+
+/* Bytes of a line of the role's that are logged, and such lines in a minute. */
+#define WORDS_MAX   512
+#define WORDS_LINES 60
+
+/* Commands in a minute that are believed to be somebody's: the role itself stops well below. */
+#define COMMANDS_MAX 600
+
+/* How often something happened in the present minute. */
+struct pace {
+    int64_t minute;
+    unsigned count;
+};
 
 struct web_link {
     struct web_link_spec spec;
@@ -47,6 +60,7 @@ struct web_link {
     struct loop_fd *watch;
     struct lines commands;
     struct lines words;
+    struct pace command_pace, word_pace;
     struct str unsent;
     size_t sent;      /* of it */
     int64_t moved_ms; /* when the role read, or had read everything */
@@ -72,6 +86,15 @@ static void note(struct web_link *link, enum event_level level, const char *fmt,
     vsnprintf(text, sizeof(text), fmt, ap);
     va_end(ap);
     link->spec.on_note(link->spec.arg, level, text);
+}
+
+/* Counts one more; returns how many that are in this minute. */
+static unsigned count_pace(struct pace *pace)
+{
+    int64_t minute = clock_monotonic_ms() / 60000;
+    if (minute != pace->minute)
+        *pace = (struct pace){.minute = minute};
+    return ++pace->count;
 }
 
 /* ---- sockets ---- */
@@ -267,9 +290,19 @@ static void update_watch(struct web_link *link)
         loop_set_events(link->watch, link->unsent.len > 0 ? POLLIN | POLLOUT : POLLIN);
 }
 
+/* What was sent takes no more room than what was not. */
+static void drop_sent(struct web_link *link)
+{
+    if (link->sent < SEND_MAX || link->sent < link->unsent.len / 2)
+        return;
+    str_drop(&link->unsent, link->sent);
+    link->sent = 0;
+}
+
 static void send_unsent(struct web_link *link)
 {
-    while (link->sent < link->unsent.len) {
+    size_t total = 0;
+    while (link->sent < link->unsent.len && total < SEND_MAX) {
         ssize_t n = send(link->fd, link->unsent.s + link->sent, link->unsent.len - link->sent,
                          MSG_NOSIGNAL);
         if (n < 0 && errno == EINTR)
@@ -277,6 +310,7 @@ static void send_unsent(struct web_link *link)
         if (n <= 0)
             break;
         link->sent += (size_t)n;
+        total += (size_t)n;
         link->moved_ms = clock_monotonic_ms();
         if (!link->told_all)
             replay_more(link);
@@ -287,6 +321,7 @@ static void send_unsent(struct web_link *link)
         link->sent = 0;
         link->moved_ms = clock_monotonic_ms();
     }
+    drop_sent(link);
     update_watch(link);
 }
 
@@ -299,6 +334,14 @@ static void check_stall(void *arg)
         end_role(link, ERR_STALLED, "it does not read what it is told");
 }
 
+static bool has_room(struct web_link *link)
+{
+    if (link->unsent.len - link->sent <= WEB_LINK_BACKLOG_MAX)
+        return true;
+    end_role(link, ERR_LIMIT, "it is too slow");
+    return false;
+}
+
 void web_link_send(struct web_link *link, const struct event *event)
 {
     if (link->fd < 0)
@@ -307,10 +350,8 @@ void web_link_send(struct web_link *link, const struct event *event)
     if (event->dataset != NULL && event->kind != EVENT_NOTE && !link->told_all &&
         (link->told == NULL || strcmp(event->dataset, link->told) > 0))
         return;
-    if (link->unsent.len - link->sent > WEB_LINK_BACKLOG_MAX) {
-        end_role(link, ERR_LIMIT, "it is too slow");
+    if (!has_room(link))
         return;
-    }
     bool idle = link->unsent.len == 0;
     event_encode(event, &link->unsent);
     if (idle)
@@ -319,10 +360,12 @@ void web_link_send(struct web_link *link, const struct event *event)
 
 void web_link_answer(struct web_link *link, uint64_t id, unsigned status, const char *text)
 {
-    if (link->fd < 0)
+    if (link->fd < 0 || !has_room(link))
         return;
+    bool idle = link->unsent.len == 0;
     role_answer_encode(id, status, text, &link->unsent);
-    send_unsent(link);
+    if (idle)
+        send_unsent(link);
 }
 
 /* ---- from the role ---- */
@@ -333,6 +376,8 @@ static int take_command(void *arg, char *line, size_t len, struct err *e)
     struct role_command command;
     if (role_command_decode(line, len, &command, e) != 0)
         return -1;
+    if (count_pace(&link->command_pace) > COMMANDS_MAX)
+        return err_set(e, ERR_LIMIT, "more commands than anybody gives");
     link->spec.on_command(link->spec.arg, &command);
     return 0;
 }
@@ -351,18 +396,26 @@ static void handle_socket(void *arg, short revents)
         return;
     if (n > 0 && lines_feed(&link->commands, buf, (size_t)n, take_command, link, &e) == 0)
         return;
-    if (n > 0)
-        end_role(link, ERR_PROTOCOL, e.msg);
     loop_remove_fd(link->watch); /* nothing of it is believed any more */
     link->watch = NULL;
+    if (n > 0)
+        end_role(link, e.code, e.msg);
+    else if (link->proc != NULL)
+        proc_cancel(link->proc); /* how it ended by itself, if it did, is told */
 }
 
 static int take_words(void *arg, char *line, size_t len, struct err *e)
 {
     struct web_link *link = arg;
     (void)e;
-    if (len > 0)
+    if (len == 0)
+        return 0;
+    unsigned count = count_pace(&link->word_pace);
+    if (count <= WORDS_LINES)
         note(link, LEVEL_WARNING, "the web role: %.*s", WORDS_MAX, line);
+    if (count == WORDS_LINES)
+        note(link, LEVEL_WARNING,
+             "the web role says too much: the rest of this minute is left out");
     return 0;
 }
 
@@ -518,20 +571,11 @@ void web_link_reconfigure(struct web_link *link, const struct config *config)
     proc_cancel(link->proc);
 }
 
-static void forget_proc(struct web_link *link)
-{
-    if (link->proc == NULL)
-        return;
-    /* its exit would find the link gone */
-    proc_signal_group(proc_pid(link->proc), SIGKILL);
-    loop_unwatch_child(link->spec.loop, proc_pid(link->proc));
-}
-
 void web_link_free(struct web_link *link)
 {
     if (link == NULL)
         return;
-    forget_proc(link);
+    proc_abandon(link->proc);
     close_link(link);
     close_sockets(link);
     loop_remove_timer(link->restart);

@@ -118,6 +118,23 @@ void proc_cancel(struct proc *proc)
     end_child(proc);
 }
 
+void proc_abandon(struct proc *proc)
+{
+    if (proc == NULL)
+        return;
+    if (!proc->reaped) {
+        proc_signal_group(proc->pid, SIGKILL);
+        loop_unwatch_child(proc->loop, proc->pid);
+    }
+    stop_timer(&proc->stall_timer);
+    stop_timer(&proc->deadline_timer);
+    stop_timer(&proc->kill_timer);
+    stop_timer(&proc->grace_timer);
+    close_pipe(&proc->out);
+    close_pipe(&proc->err);
+    free(proc);
+}
+
 void proc_touch(struct proc *proc)
 {
     proc->touched_ms = clock_monotonic_ms();

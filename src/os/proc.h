@@ -75,6 +75,10 @@ void proc_touch(struct proc *proc);
  * seconds after that also where the kernel does not let the child go. */
 void proc_cancel(struct proc *proc);
 
+/* SIGKILL to its group, at once, and everything here is freed: on_exit is not called. Not from one of
+ * its callbacks. NULL is fine. */
+void proc_abandon(struct proc *proc);
+
 /* Its pid, which is also its process group. */
 pid_t proc_pid(const struct proc *proc);
 

@@ -13,9 +13,9 @@
 /* The longest token with its user that is decoded. */
 #define CREDENTIALS_MAX 2048
 
-/* Wrong tokens from one address. */
+/* Wrong tokens from one network. */
 struct failures {
-    char address[INET6_ADDRSTRLEN];
+    char network[GUARD_NETWORK_SIZE];
     unsigned count;
     int64_t newest_ms;
 };
@@ -68,6 +68,19 @@ void guard_address(const struct sockaddr *address, char *ret, size_t size)
         ret[0] = '\0';
 }
 
+void guard_network(const struct sockaddr *address, char ret[GUARD_NETWORK_SIZE])
+{
+    struct sockaddr_in6 v6;
+    if (address == NULL || address->sa_family != AF_INET6) {
+        guard_address(address, ret, GUARD_NETWORK_SIZE);
+        return;
+    }
+    memcpy(&v6, address, sizeof(v6));
+    if (!IN6_IS_ADDR_V4MAPPED(&v6.sin6_addr))
+        memset(v6.sin6_addr.s6_addr + 8, 0, 8);
+    guard_address((const struct sockaddr *)&v6, ret, GUARD_NETWORK_SIZE);
+}
+
 bool guard_is_here(const struct sockaddr *peer, const struct sockaddr *own)
 {
     char far[INET6_ADDRSTRLEN];
@@ -113,12 +126,16 @@ static bool is_address(const char *host)
 }
 
 /* Names may end with the dot of the root zone. */
+static size_t name_len(const char *name)
+{
+    size_t len = strlen(name);
+    return len > 0 && name[len - 1] == '.' ? len - 1 : len;
+}
+
 static bool is_same_name(const char *a, const char *b)
 {
-    size_t len = strlen(a);
-    if (len > 0 && a[len - 1] == '.')
-        len--;
-    return len > 0 && strlen(b) == len && strncasecmp(a, b, len) == 0;
+    size_t len = name_len(a);
+    return len > 0 && name_len(b) == len && strncasecmp(a, b, len) == 0;
 }
 
 static bool is_served(const struct settings *settings, const char *header)
@@ -216,13 +233,13 @@ static bool is_token_right(const char *header, const char *token)
 
 /* ---- failures ---- */
 
-/* The record of an address, or the one that is to make room for it. */
-static struct failures *failures_of(struct guard *guard, const char *address, bool *ret_known)
+/* The record of a network, or the one that is to make room for it. */
+static struct failures *failures_of(struct guard *guard, const char *network, bool *ret_known)
 {
     struct failures *oldest = &guard->known[0];
     for (size_t i = 0; i < WEB_FAILURES_KNOWN; i++) {
         struct failures *known = &guard->known[i];
-        *ret_known = known->count > 0 && strcmp(known->address, address) == 0;
+        *ret_known = known->count > 0 && strcmp(known->network, network) == 0;
         if (*ret_known)
             return known;
         if (known->count == 0 ? oldest->count != 0
@@ -232,24 +249,24 @@ static struct failures *failures_of(struct guard *guard, const char *address, bo
     return oldest;
 }
 
-static void note_failure(struct guard *guard, const char *address, int64_t now_ms)
+static void note_failure(struct guard *guard, const char *network, int64_t now_ms)
 {
     bool known;
-    struct failures *failures = failures_of(guard, address, &known);
+    struct failures *failures = failures_of(guard, network, &known);
     if (!known) {
         *failures = (struct failures){.count = 0};
-        snprintf(failures->address, sizeof(failures->address), "%s", address);
+        snprintf(failures->network, sizeof(failures->network), "%s", network);
     }
     if (failures->count < 1000)
         failures->count++;
     failures->newest_ms = now_ms;
 }
 
-/* How long an address has to wait still, in seconds. */
-static int64_t wait_left(struct guard *guard, const char *address, int64_t now_ms)
+/* How long a network has to wait still, in seconds. */
+static int64_t wait_left(struct guard *guard, const char *network, int64_t now_ms)
 {
     bool known;
-    struct failures *failures = failures_of(guard, address, &known);
+    struct failures *failures = failures_of(guard, network, &known);
     if (!known || failures->count <= WEB_FAILURES_FREE)
         return 0;
     unsigned doublings = failures->count - WEB_FAILURES_FREE - 1;
@@ -260,10 +277,10 @@ static int64_t wait_left(struct guard *guard, const char *address, int64_t now_m
     return left_ms <= 0 ? 0 : (left_ms + 999) / 1000;
 }
 
-static void forget_failures(struct guard *guard, const char *address)
+static void forget_failures(struct guard *guard, const char *network)
 {
     bool known;
-    struct failures *failures = failures_of(guard, address, &known);
+    struct failures *failures = failures_of(guard, network, &known);
     if (known)
         failures->count = 0;
 }
@@ -274,18 +291,18 @@ static enum guard_answer check_token(struct guard *guard, const struct guard_req
                                      int64_t now_ms, const char **ret_why, bool *ret_alarm,
                                      int64_t *ret_wait)
 {
-    char address[INET6_ADDRSTRLEN];
-    guard_address(request->peer, address, sizeof(address));
-    *ret_wait = wait_left(guard, address, now_ms);
+    char network[GUARD_NETWORK_SIZE];
+    guard_network(request->peer, network);
+    *ret_wait = wait_left(guard, network, now_ms);
     if (*ret_wait > 0) {
         *ret_why = "too many wrong tokens came from this address: wait";
         return GUARD_WAIT;
     }
     if (is_token_right(request->authorization, guard->settings->token)) {
-        forget_failures(guard, address);
+        forget_failures(guard, network);
         return GUARD_YES;
     }
-    note_failure(guard, address, now_ms);
+    note_failure(guard, network, now_ms);
     *ret_why = "the token is wrong";
     *ret_alarm = true;
     return GUARD_WHO_ARE_YOU;

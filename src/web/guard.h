@@ -56,6 +56,13 @@ bool guard_is_here(const struct sockaddr *peer, const struct sockaddr *own);
 /* The address as text, without its port; "" of what is none. */
 void guard_address(const struct sockaddr *address, char *ret, size_t size);
 
+/*
+ * The network that counts as one client where somebody asks too much: an address of IPv4, and the
+ * first half of one of IPv6, of which a client has as many as it likes.
+ */
+#define GUARD_NETWORK_SIZE 46
+void guard_network(const struct sockaddr *address, char ret[GUARD_NETWORK_SIZE]);
+
 /* Compares in a time that depends on the length of `given` alone. */
 bool guard_same_secret(const char *given, const char *secret);
 

@@ -19,6 +19,8 @@
 #define HTML  "text/html; charset=utf-8"
 #define PLAIN "text/plain; charset=utf-8"
 
+#define ASSETS "/global/assets/"
+
 /* Somebody who waits: for a change, or for the engine. */
 struct waiter {
     struct waiter *before, *after;
@@ -35,6 +37,8 @@ struct routes {
     struct waiter *waiters;
     size_t commands; /* that wait for the engine */
     uint64_t next_id;
+    int64_t spent;    /* of WEB_COMMANDS_BURST, */
+    int64_t spent_ms; /* at this time */
 };
 
 struct routes *routes_new(const struct routes_spec *spec)
@@ -290,10 +294,28 @@ static void answer_health(struct routes *routes, struct request *request, struct
 
 /* ---- commands ---- */
 
+/* Each costs the engine a process, or at least a line of the log. */
+static bool may_command(struct routes *routes)
+{
+    int64_t now = clock_monotonic_ms();
+    int64_t seconds = (now - routes->spent_ms) / 1000;
+    routes->spent = seconds < routes->spent ? routes->spent - seconds : 0;
+    routes->spent_ms = routes->spent == 0 ? now : routes->spent_ms + seconds * 1000;
+    if (routes->spent >= WEB_COMMANDS_BURST)
+        return false;
+    routes->spent++;
+    return true;
+}
+
 static void command(struct routes *routes, struct request *request, enum route_command what,
                     const char *type)
 {
     uint64_t id = routes->next_id++;
+    if (!may_command(routes)) {
+        request_set_header(request, "Retry-After", "1");
+        respond_words(request, 429, "too_many", "too many such requests came: one a second goes");
+        return;
+    }
     if (routes->commands >= WEB_COMMANDS_MAX ||
         !routes->spec.on_command(routes->spec.arg, what, id, type)) {
         respond_words(request, 503, "busy", "too many requests wait for the daemon: try again");
@@ -421,8 +443,6 @@ static void answer_get(struct routes *routes, struct request *request, const cha
         answer_overview(routes, request, body);
     } else if (is(path, "/global/activity")) {
         answer_activity(routes, request, body);
-    } else if ((rest = behind(path, "/global/assets/")) != NULL) {
-        answer_asset(request, rest);
     } else if ((rest = behind(path, "/global/dataset")) != NULL) {
         char *name = dataset_name(rest);
         answer_dataset(routes, request, name, body);
@@ -453,8 +473,8 @@ void routes_answer(void *arg, struct request *request)
         return;
     }
     str_init(&body);
-    if (behind(path, "/global/assets/") != NULL && !request_is_post(request)) {
-        answer_get(routes, request, path, &body);
+    if (text_starts_with(path, ASSETS) && !request_is_post(request)) {
+        answer_asset(request, path + strlen(ASSETS));
     } else if (!routes->spec.projection->is_ready) {
         request_set_header(request, "Retry-After", "1");
         respond_words(request, 503, "starting", "the daemon has only just begun: try again");

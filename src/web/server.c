@@ -17,25 +17,52 @@
 #include "clock.h"
 #include "gzip.h"
 #include "mem.h"
+#include "text.h"
+#include "views.h"
 #include "web_limits.h"
 
 /* How often limits of time are looked at, and where there is no epoll, everything. */
 #define TICK_MS      1000
 #define POLL_TICK_MS 20
 
+/* libmicrohttpd takes a connection whose TLS handshake stops in the middle of a record for one that
+ * can be read, and would have us run without end. After so many runs of which nothing came the next
+ * ones are further and further apart, up to this. */
+#define VAIN_RUNS_MAX  8
+#define VAIN_PAUSE_MAX 100
+
 /* Connections that are accepted before others get a turn. */
 #define ACCEPT_MAX 64
 
+/* After accept(2) failed for want of descriptors, say: those who wait are let in later. */
+#define ACCEPT_AGAIN_MS 1000
+
 #define HEADERS_MAX 6
+
+/* What a connection has to get done in time. */
+enum stage { STAGE_ASKING, STAGE_WAITING, STAGE_ANSWERED };
+
+struct reader;
 
 struct conn {
     struct server *server;
     struct conn *before, *after;
     struct sockaddr_storage peer, own;
+    char network[GUARD_NETWORK_SIZE];
     bool is_unix, is_tls, has_own;
     int fd;
-    int64_t since_ms; /* its begin, or the end of its newest request */
-    bool in_request;  /* the request came in time */
+    enum stage stage;
+    int64_t since_ms;      /* when that began */
+    struct reader *reader; /* of a stream; or NULL */
+};
+
+/* A client of a stream: its connection sleeps while there is nothing. */
+struct reader {
+    struct conn *conn; /* NULL once it is closed */
+    struct MHD_Connection *mhd;
+    struct stream_client *client;
+    bool asleep;
+    int64_t moved_ms; /* when it took something, or woke up */
 };
 
 struct header {
@@ -50,6 +77,7 @@ struct request {
     bool refused; /* answered already, and what comes is thrown away */
     char *path;
     size_t body;
+    size_t queued; /* bytes of the answer that are held */
     struct header headers[HEADERS_MAX];
     size_t header_count;
     enum MHD_Result result; /* of the answer */
@@ -72,6 +100,7 @@ struct listener {
     int fd;
     bool is_unix;
     struct loop_fd *watch;
+    struct loop_timer *again; /* while it does not accept */
 };
 
 struct server {
@@ -80,8 +109,12 @@ struct server {
     struct listener *listeners;
     struct conn *conns;
     size_t conn_count;
+    size_t queued;            /* bytes of all answers that are held */
     struct loop_timer *timer; /* MHD's own, or a wish to run soon */
     bool running;             /* inside MHD_run */
+    uint64_t progress;        /* counts whatever comes of a run */
+    uint64_t progress_before; /* as it was at the run before */
+    int64_t vain_runs;        /* in a row that were wanted at once, and nothing came of */
     int64_t log_minute;
     unsigned log_lines;
 };
@@ -136,19 +169,25 @@ static int64_t next_run_ms(const struct server *server)
     return next;
 }
 
+/* The same, but for runs in vain. */
+static int64_t pause_ms(struct server *server)
+{
+    int64_t next = next_run_ms(server);
+    if (next > 0 || server->progress != server->progress_before)
+        server->vain_runs = 0;
+    else
+        server->vain_runs++;
+    server->progress_before = server->progress;
+    if (server->vain_runs <= VAIN_RUNS_MAX)
+        return next;
+    int64_t pause = server->vain_runs - VAIN_RUNS_MAX;
+    return pause < VAIN_PAUSE_MAX ? pause : VAIN_PAUSE_MAX;
+}
+
 static void set_timer(struct server *server, int64_t delay_ms)
 {
     loop_remove_timer(server->timer);
     server->timer = loop_add_timer(server->spec.loop, delay_ms, handle_timer, server);
-}
-
-/* Connections that took too long to say what they want. */
-static void close_late(struct server *server)
-{
-    int64_t now = clock_monotonic_ms();
-    for (struct conn *conn = server->conns; conn != NULL; conn = conn->after)
-        if (!conn->in_request && now - conn->since_ms > WEB_REQUEST_SECONDS * 1000)
-            shutdown(conn->fd, SHUT_RDWR);
 }
 
 static void run(struct server *server)
@@ -160,14 +199,7 @@ static void run(struct server *server)
         if (server->backends[i].mhd != NULL)
             MHD_run(server->backends[i].mhd);
     server->running = false;
-    set_timer(server, next_run_ms(server));
-}
-
-static void handle_tick(void *arg)
-{
-    struct server *server = arg;
-    close_late(server);
-    loop_add_timer(server->spec.loop, TICK_MS, handle_tick, server);
+    set_timer(server, pause_ms(server));
 }
 
 static void handle_backend(void *arg, short revents)
@@ -187,14 +219,11 @@ static void run_soon(struct server *server)
 
 static size_t count_from(const struct server *server, const struct sockaddr *peer)
 {
-    char address[INET6_ADDRSTRLEN];
-    char other[INET6_ADDRSTRLEN];
+    char network[GUARD_NETWORK_SIZE];
     size_t count = 0;
-    guard_address(peer, address, sizeof(address));
-    for (const struct conn *conn = server->conns; conn != NULL; conn = conn->after) {
-        guard_address((const struct sockaddr *)&conn->peer, other, sizeof(other));
-        count += !conn->is_unix && strcmp(address, other) == 0;
-    }
+    guard_network(peer, network);
+    for (const struct conn *conn = server->conns; conn != NULL; conn = conn->after)
+        count += !conn->is_unix && strcmp(network, conn->network) == 0;
     return count;
 }
 
@@ -202,9 +231,10 @@ static bool is_welcome(struct server *server, const struct sockaddr *peer, int f
 {
     struct sockaddr_storage own;
     socklen_t len = sizeof(own);
-    if (server->conn_count >= WEB_CONNECTIONS_MAX) {
-        server_log(server, "%d connections are open: further ones are refused",
-                   WEB_CONNECTIONS_MAX);
+    /* whoever fills the network's places does not take root's */
+    size_t max = WEB_CONNECTIONS_MAX + (is_unix ? WEB_CONNECTIONS_UNIX : 0);
+    if (server->conn_count >= max) {
+        server_log(server, "%zu connections are open: further ones are refused", max);
         return false;
     }
     if (is_unix || getsockname(fd, (struct sockaddr *)&own, &len) != 0 ||
@@ -219,6 +249,23 @@ static bool is_welcome(struct server *server, const struct sockaddr *peer, int f
     return false;
 }
 
+static void accept_again(void *arg)
+{
+    struct listener *listener = arg;
+    listener->again = NULL;
+    loop_set_events(listener->watch, POLLIN);
+}
+
+/* Those who wait keep the socket readable: without a pause this would be a busy loop. */
+static void pause_listener(struct listener *listener)
+{
+    server_log(listener->server, "no further connection can be accepted: %s", strerror(errno));
+    loop_set_events(listener->watch, 0);
+    if (listener->again == NULL)
+        listener->again =
+            loop_add_timer(listener->server->spec.loop, ACCEPT_AGAIN_MS, accept_again, listener);
+}
+
 static void handle_listener(void *arg, short revents)
 {
     struct listener *listener = arg;
@@ -229,8 +276,13 @@ static void handle_listener(void *arg, short revents)
         struct sockaddr_storage peer = {.ss_family = AF_UNSPEC};
         socklen_t len = sizeof(peer);
         int fd = accept(listener->fd, (struct sockaddr *)&peer, &len);
-        if (fd < 0)
+        if (fd < 0 && (errno == EINTR || errno == ECONNABORTED))
+            continue;
+        if (fd < 0) {
+            if (errno != EAGAIN && errno != EWOULDBLOCK)
+                pause_listener(listener);
             break;
+        }
         int flags = fcntl(fd, F_GETFL);
         if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0 ||
             fcntl(fd, F_SETFD, FD_CLOEXEC) != 0 ||
@@ -252,10 +304,12 @@ static void begin_conn(struct backend *backend, struct MHD_Connection *mhd, void
         MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
     socklen_t len = sizeof(conn->peer);
     conn->server = backend->server;
+    conn->server->progress++;
     conn->is_tls = backend->is_tls;
     conn->fd = fd == NULL ? -1 : fd->connect_fd;
     if (getpeername(conn->fd, (struct sockaddr *)&conn->peer, &len) != 0)
         conn->peer.ss_family = AF_UNSPEC;
+    guard_network((const struct sockaddr *)&conn->peer, conn->network);
     len = sizeof(conn->own);
     conn->has_own = getsockname(conn->fd, (struct sockaddr *)&conn->own, &len) == 0;
     conn->is_unix = conn->has_own && conn->own.ss_family == AF_UNIX;
@@ -268,6 +322,12 @@ static void begin_conn(struct backend *backend, struct MHD_Connection *mhd, void
     *context = conn;
 }
 
+static void set_stage(struct conn *conn, enum stage stage)
+{
+    conn->stage = stage;
+    conn->since_ms = clock_monotonic_ms();
+}
+
 static void end_conn(struct conn *conn)
 {
     if (conn->before != NULL)
@@ -277,6 +337,9 @@ static void end_conn(struct conn *conn)
     if (conn->after != NULL)
         conn->after->before = conn->before;
     conn->server->conn_count--;
+    conn->server->progress++;
+    if (conn->reader != NULL)
+        conn->reader->conn = NULL;
     free(conn);
 }
 
@@ -375,6 +438,8 @@ static void queue(struct request *request, unsigned status, const char *type,
         return;
     }
     add_headers(request, response, type);
+    if (!request->refused)
+        set_stage(request->conn, STAGE_ANSWERED);
     request->result = MHD_queue_response(request->mhd, status, response);
     MHD_destroy_response(response);
 }
@@ -384,8 +449,23 @@ bool request_takes_gzip(const struct request *request)
     return gzip_is_accepted(request_header(request, "Accept-Encoding"));
 }
 
+/* Who asks for much and does not read it would have all of it kept here. */
+static bool has_room(struct request *request, size_t len)
+{
+    struct server *server = request->conn->server;
+    if (len > WEB_ANSWERS_BYTES_MAX - server->queued) {
+        server_log(server, "answers of %zu bytes wait to be read: no further one is given",
+                   server->queued);
+        return false;
+    }
+    request->queued += len;
+    server->queued += len;
+    return true;
+}
+
 void request_respond(struct request *request, unsigned status, const char *type, struct str *body)
 {
+    static const char BUSY[] = "too much waits to be read by others: try again\n";
     size_t len = body->len;
     char *data = str_take(body);
     size_t packed_len = 0;
@@ -396,6 +476,13 @@ void request_respond(struct request *request, unsigned status, const char *type,
         data = packed;
         len = packed_len;
         request_set_header(request, "Content-Encoding", "gzip");
+    }
+    if (!has_room(request, len)) {
+        free(data);
+        request->header_count = 0;
+        request_respond_static(request, MHD_HTTP_SERVICE_UNAVAILABLE, "text/plain; charset=utf-8",
+                               BUSY, sizeof(BUSY) - 1);
+        return;
     }
     request_set_header(request, "Vary", "Accept-Encoding");
     queue(request, status, type,
@@ -440,17 +527,13 @@ void request_wake(struct request *request)
 
 /* ---- streams ---- */
 
-/* A client of a stream: its connection sleeps while there is nothing. */
-struct reader {
-    struct MHD_Connection *mhd;
-    struct stream_client *client;
-    bool asleep;
-};
-
 static ssize_t read_stream(void *arg, uint64_t at, char *buf, size_t max)
 {
     struct reader *reader = arg;
     (void)at;
+    reader->moved_ms = clock_monotonic_ms();
+    if (reader->conn != NULL)
+        reader->conn->server->progress++;
     int64_t got = stream_read(reader->client, buf, max);
     if (got < 0)
         return MHD_CONTENT_READER_END_OF_STREAM;
@@ -464,6 +547,8 @@ static ssize_t read_stream(void *arg, uint64_t at, char *buf, size_t max)
 static void free_reader(void *arg)
 {
     struct reader *reader = arg;
+    if (reader->conn != NULL)
+        reader->conn->reader = NULL;
     stream_leave(reader->client);
     free(reader);
 }
@@ -474,12 +559,21 @@ static void wake_reader(void *arg)
     if (!reader->asleep || !stream_is_ready(reader->client))
         return;
     reader->asleep = false;
+    reader->moved_ms = clock_monotonic_ms();
     MHD_resume_connection(reader->mhd);
 }
 
 void request_stream(struct request *request, struct stream *stream, const char *id)
 {
+    /* of a body without a length libmicrohttpd would send the end to a HEAD, too */
+    if (request->is_head) {
+        request_respond_static(request, MHD_HTTP_OK, "text/event-stream", "", 0);
+        return;
+    }
     struct reader *reader = mem_zalloc(1, sizeof(*reader));
+    reader->conn = request->conn;
+    reader->conn->reader = reader;
+    reader->moved_ms = clock_monotonic_ms();
     reader->mhd = request->mhd;
     reader->client = stream_join(stream, id);
     stream_set_owner(reader->client, reader);
@@ -495,12 +589,69 @@ void server_wake_stream(struct server *server, struct stream *stream)
     run_soon(server);
 }
 
+/* ---- what takes too long ---- */
+
+static bool is_late(const struct conn *conn, int64_t now)
+{
+    bool many = conn->server->conn_count > WEB_CONNECTIONS_MANY;
+    int64_t patience = many ? WEB_REQUEST_SECONDS_MANY : WEB_REQUEST_SECONDS;
+    if (conn->reader != NULL)
+        return !conn->reader->asleep && now - conn->reader->moved_ms > WEB_STREAM_STALL * 1000;
+    switch (conn->stage) {
+    case STAGE_ASKING:
+        return now - conn->since_ms > patience * 1000;
+    case STAGE_ANSWERED:
+        return now - conn->since_ms > WEB_ANSWER_SECONDS * 1000;
+    default:
+        return false; /* it waits for us */
+    }
+}
+
+static void handle_tick(void *arg)
+{
+    struct server *server = arg;
+    int64_t now = clock_monotonic_ms();
+    for (struct conn *conn = server->conns; conn != NULL; conn = conn->after)
+        if (is_late(conn, now))
+            shutdown(conn->fd, SHUT_RDWR); /* libmicrohttpd closes it, then */
+    loop_add_timer(server->spec.loop, TICK_MS, handle_tick, server);
+}
+
 /* ---- from MHD ---- */
 
+static const char *code_of(unsigned status)
+{
+    switch (status) {
+    case MHD_HTTP_UNAUTHORIZED:
+        return "unauthorized";
+    case MHD_HTTP_FORBIDDEN:
+        return "forbidden";
+    case MHD_HTTP_METHOD_NOT_ALLOWED:
+        return "method_not_allowed";
+    case MHD_HTTP_CONTENT_TOO_LARGE:
+        return "too_large";
+    case MHD_HTTP_TOO_MANY_REQUESTS:
+        return "too_many";
+    default:
+        return "bad_request";
+    }
+}
+
+/* Answers in one line, as JSON where a program asks, and closes the connection after it: what would
+ * follow may be the rest of what was refused. */
 static void refuse(struct request *request, unsigned status, const char *why)
 {
     request->refused = true;
-    request_respond_text(request, status, "%s", why);
+    if (!text_starts_with(request->path, "/api/")) {
+        request_respond_text(request, status, "%s", why);
+        return;
+    }
+    struct str body;
+    str_init(&body);
+    view_error(code_of(status), why, &body);
+    str_add_char(&body, '\n');
+    request_respond(request, status, "application/json", &body);
+    str_fini(&body);
 }
 
 /* Counts the headers that decide how long a request is, and whom it is for. */
@@ -509,25 +660,37 @@ struct framing {
     bool odd;
 };
 
+/* Whether a header is called `name`. What only begins like it is odd: libmicrohttpd glues a folded
+ * line to the name of the header, where it should go to the value. */
+static bool is_called(const char *key, const char *name, struct framing *framing)
+{
+    size_t len = strlen(name);
+    if (strncasecmp(key, name, len) != 0)
+        return false;
+    if (key[len] != '\0')
+        framing->odd = true;
+    return key[len] == '\0';
+}
+
 static enum MHD_Result count_header(void *arg, enum MHD_ValueKind kind, const char *key,
                                     const char *value)
 {
     struct framing *framing = arg;
     (void)kind;
-    if (strcasecmp(key, "Host") == 0)
+    if (is_called(key, "Host", framing))
         framing->hosts++;
-    else if (strcasecmp(key, "Content-Length") == 0)
+    if (is_called(key, "Content-Length", framing)) {
         framing->lengths++;
-    else if (strcasecmp(key, "Transfer-Encoding") == 0)
+        if (value == NULL || value[0] == '\0' || value[strspn(value, "0123456789")] != '\0')
+            framing->odd = true;
+    }
+    if (is_called(key, "Transfer-Encoding", framing)) {
         framing->encodings++;
+        if (value == NULL || strcasecmp(value, "chunked") != 0)
+            framing->odd = true;
+    }
     /* A name with a blank, as in "Transfer-Encoding :", is what proxies disagree about. */
     if (key[strcspn(key, " \t\r\n")] != '\0')
-        framing->odd = true;
-    if (strcasecmp(key, "Transfer-Encoding") == 0 &&
-        (value == NULL || strcasecmp(value, "chunked") != 0))
-        framing->odd = true;
-    if (strcasecmp(key, "Content-Length") == 0 &&
-        (value == NULL || value[0] == '\0' || value[strspn(value, "0123456789")] != '\0'))
         framing->odd = true;
     return MHD_YES;
 }
@@ -595,6 +758,12 @@ static bool is_allowed(struct request *request)
     }
 }
 
+static void refuse_method(struct request *request)
+{
+    request_set_header(request, "Allow", "GET, HEAD, POST");
+    refuse(request, MHD_HTTP_METHOD_NOT_ALLOWED, "GET, HEAD or POST");
+}
+
 /* The head of a request is there: looks at it before any of its body is read. */
 static enum MHD_Result begin_request(struct request *request, const char *method,
                                      const char *version)
@@ -609,7 +778,7 @@ static enum MHD_Result begin_request(struct request *request, const char *method
     else if (!is_allowed(request))
         return request->result;
     else if (!request->is_post && !request->is_head && strcmp(method, MHD_HTTP_METHOD_GET) != 0)
-        refuse(request, MHD_HTTP_METHOD_NOT_ALLOWED, "GET, HEAD or POST");
+        refuse_method(request);
     else if (!is_body_small(request))
         refuse(request, MHD_HTTP_CONTENT_TOO_LARGE, "no request has a body of that size");
     return request->result;
@@ -622,6 +791,7 @@ static enum MHD_Result handle_request(void *arg, struct MHD_Connection *mhd, con
     struct backend *backend = arg;
     struct request *request = *context;
     (void)data;
+    backend->server->progress++;
     if (request == NULL) {
         const union MHD_ConnectionInfo *info =
             MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
@@ -639,7 +809,8 @@ static enum MHD_Result handle_request(void *arg, struct MHD_Connection *mhd, con
     }
     if (request->refused)
         return MHD_YES;
-    request->conn->in_request = true;
+    if (request->conn->stage == STAGE_ASKING)
+        set_stage(request->conn, STAGE_WAITING);
     request->result = MHD_YES;
     backend->server->spec.on_request(backend->server->spec.arg, request);
     return request->result;
@@ -655,8 +826,9 @@ static void handle_completed(void *arg, struct MHD_Connection *mhd, void **conte
     if (request == NULL)
         return;
     backend->server->spec.on_over(backend->server->spec.arg, request);
-    request->conn->in_request = false;
-    request->conn->since_ms = clock_monotonic_ms();
+    backend->server->queued -= request->queued;
+    backend->server->progress++;
+    set_stage(request->conn, STAGE_ASKING);
     free(request->path);
     free(request);
     *context = NULL;
@@ -715,7 +887,7 @@ static int start_backend(struct server *server, int which, struct err *e)
     backend->is_tls = which == BACKEND_TLS;
     backend->mhd = MHD_start_daemon(
         flags, 0, NULL, NULL, handle_request, backend, MHD_OPTION_EXTERNAL_LOGGER, ignore_words,
-        NULL, MHD_OPTION_CONNECTION_LIMIT, (unsigned)WEB_CONNECTIONS_MAX,
+        NULL, MHD_OPTION_CONNECTION_LIMIT, (unsigned)(WEB_CONNECTIONS_MAX + WEB_CONNECTIONS_UNIX),
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)WEB_HEADER_MAX,
         MHD_OPTION_CONNECTION_MEMORY_INCREMENT, (size_t)2048, MHD_OPTION_CONNECTION_TIMEOUT,
         (unsigned)WEB_SILENCE_SECONDS, MHD_OPTION_STRICT_FOR_CLIENT, 1,

@@ -219,7 +219,7 @@ static int read_settings(struct web *web, struct err *e)
 static void raise_limit(void)
 {
     struct rlimit limit;
-    rlim_t wanted = WEB_CONNECTIONS_MAX + OWN_DESCRIPTORS;
+    rlim_t wanted = WEB_CONNECTIONS_MAX + WEB_CONNECTIONS_UNIX + OWN_DESCRIPTORS;
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted)
         return;
     limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
@@ -228,7 +228,8 @@ static void raise_limit(void)
 
 static int confine(const char *user, const char *folder, struct err *e)
 {
-    struct sandbox_limits limits = {.descriptors = WEB_CONNECTIONS_MAX + OWN_DESCRIPTORS};
+    struct sandbox_limits limits = {.descriptors = WEB_CONNECTIONS_MAX + WEB_CONNECTIONS_UNIX +
+                                                   OWN_DESCRIPTORS};
 #if !defined(__SANITIZE_ADDRESS__)
     limits.memory = WEB_MEMORY_MAX;
 #endif

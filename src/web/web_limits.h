@@ -6,6 +6,9 @@
 #define WEB_CONNECTIONS_MAX 4096
 #define WEB_PER_ADDRESS_MAX 256
 
+/* Connections of the Unix socket, which is root's alone, besides all of those. */
+#define WEB_CONNECTIONS_UNIX 32
+
 /* Bytes of a request's head, and of its body, which nothing here needs. */
 #define WEB_HEADER_MAX 16384
 #define WEB_BODY_MAX   4096
@@ -14,8 +17,19 @@
  * of the request before; a connection without one is closed then. */
 #define WEB_REQUEST_SECONDS 20
 
+/* The same while so many connections are open that there is little room for others. */
+#define WEB_CONNECTIONS_MANY     3072
+#define WEB_REQUEST_SECONDS_MANY 3
+
 /* Seconds without any byte after which a connection is closed, but for streams. */
 #define WEB_SILENCE_SECONDS 30
+
+/* Seconds in which an answer must have been read, and the bytes of those that are being read. */
+#define WEB_ANSWER_SECONDS    600
+#define WEB_ANSWERS_BYTES_MAX ((size_t)268435456)
+
+/* Seconds in which a client of a stream takes nothing of what is there for it, before it goes. */
+#define WEB_STREAM_STALL 60
 
 /* Seconds that a long poll waits, and that a command of the engine may take. */
 #define WEB_POLL_SECONDS    300
@@ -23,6 +37,9 @@
 
 /* Requests that may wait for the engine at a time. */
 #define WEB_COMMANDS_MAX 16
+
+/* Commands that are handed to the engine at once, of which one a second comes back. */
+#define WEB_COMMANDS_BURST 60
 
 /* Seconds between comments in a stream, which keep it alive through whatever is in between. */
 #define WEB_KEEPALIVE_SECONDS 15

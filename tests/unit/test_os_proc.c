@@ -706,6 +706,25 @@ static void a_cancelled_child_is_ended_and_says_so(void **state)
     clean(&run);
 }
 
+static void an_abandoned_child_is_killed_and_nobody_is_told(void **state)
+{
+    (void)state;
+    const char *const argv[] = {"sh", "-c", "trap '' TERM; echo here; exec sleep " LONG_TIME, NULL};
+    struct run run;
+    struct err e = ERR_INIT;
+    prepare(&run, argv);
+    start(&run);
+    pid_t pid = proc_pid(run.proc);
+    while (run.out.len == 0)
+        assert_int_equal(0, loop_run_once(loop, 100, &e));
+    proc_abandon(run.proc);
+    proc_abandon(NULL);
+    while (kill(pid, 0) == 0) /* the loop still reaps it */
+        assert_int_equal(0, loop_run_once(loop, 10, &e));
+    assert_false(run.over);
+    clean(&run);
+}
+
 static void a_callback_that_refuses_ends_the_child_and_is_not_called_again(void **state)
 {
     (void)state;
@@ -1048,6 +1067,7 @@ int main(int argc, char **argv)
         TEST(a_child_that_takes_too_long_is_ended_as_late),
         TEST(output_and_touches_keep_the_stall_watchdog_quiet),
         TEST(a_cancelled_child_is_ended_and_says_so),
+        TEST(an_abandoned_child_is_killed_and_nobody_is_told),
         TEST(a_callback_that_refuses_ends_the_child_and_is_not_called_again),
         TEST(a_child_that_ignores_sigterm_is_killed),
         TEST(what_is_left_of_a_childs_group_is_killed),
