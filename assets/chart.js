@@ -51,6 +51,7 @@ function axes({ width, height, from, to, ticks, label }) {
         svg("path.tick", { d: `M${left} ${y(v).toFixed(1)}H${width - 8}` }),
         svg("text.amount", { x: left - 8, y: y(v) + 5 }, label(v))]);
     for (const { t, label: text } of timeTicks(from, to, (width - left) / 90)) {
+        if (x(t) > width - 24) continue;
         nodes.push(svg("text.when", { x: x(t), y: height - 6 }, text));
     }
     return { nodes, x, y, bottom };

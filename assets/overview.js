@@ -13,7 +13,7 @@ const columns = [
     { key: "name", label: "Dataset" },
     { key: "status", label: "Status" },
     { key: "now", label: "Now", sort: false },
-    { key: "age", label: "Copy age" },
+    { key: "age", label: "Copy age", down: true },
     { key: "success", label: "Last success" },
     { key: "localCount", label: "Local snapshots", down: true },
     { key: "localSpace", label: "Local space", down: true },
@@ -45,8 +45,8 @@ function doing({ status, level, step, why, text }) {
 
 /* What a telephone shows instead of four columns. */
 function sidesText({ local, remote }) {
-    const here = plural(local.snapshots, "snapshot");
-    return store.state.remote ? `${here} here, ${count(remote.snapshots)} there` : here;
+    if (!store.state.remote) return plural(local.snapshots, "snapshot");
+    return `${count(local.snapshots)} local, ${count(remote.snapshots)} remote`;
 }
 
 function makeRow([nameCell, statusCell, nowCell, age, success, ...figures], row) {

@@ -29,7 +29,7 @@ function stepRow(step, i) {
 export function createPlan() {
     const body = h("tbody");
     const [run, note, text] = [bar("Progress of the running step"), h("span.note"), h("p.empty")];
-    const steps = table("Steps of the plan", ["#", "State", "Step", "#Began", "#Took", "#Bytes"],
+    const steps = table("Steps of the plan", ["#No.", "State", "Step", "#Began", "#Took", "#Bytes"],
         body, ".plan");
     let running = null;
     return {
@@ -41,7 +41,7 @@ export function createPlan() {
             steps.hidden = !plan.length;
             const done = plan.filter(({ status }) => status === "done").length;
             setText(text, plan.length ? `${done} of ${plural(plan.length, "step")} done.`
-                : isRunning ? "Planning." : "Nothing to do: both sides are as they should be.");
+                : isRunning ? "Planning." : "Nothing is to be done.");
         },
         tick(summary) {
             if (!running || !summary.step) return;

@@ -2,7 +2,7 @@
 import { h, setAttr, setText } from "./dom.js";
 import { clock, count, iso, size } from "./format.js";
 import { Grid } from "./grid.js";
-import { now } from "./live.js";
+import { now, store } from "./live.js";
 import { markIcon, markOf, orderTypes } from "./marks.js";
 
 const columns = [
@@ -70,6 +70,7 @@ export function createSnapshots() {
         node: h("div", h("div.tools", choice, found), grid.node),
         set(snapshots) {
             all = snapshots;
+            grid.node.classList.toggle("no-remote", !store.state.remote);
             const types = orderTypes(all.map(({ type }) => type));
             if (!types.includes(view.type)) view.type = "";
             choice.replaceChildren(h("option", { value: "" }, "all types"),

@@ -3,9 +3,9 @@
  * a snapshot. Marks of one kind are one path, so that thousands can be panned.
  */
 import { h, svg } from "./dom.js";
-import { iso, size } from "./format.js";
+import { capital, iso, size } from "./format.js";
 import { crossPath, markIcon, markOf, markPath, orderTypes } from "./marks.js";
-import { now } from "./live.js";
+import { now, store } from "./live.js";
 import { timeTicks } from "./timescale.js";
 
 const rowHeight = 20;
@@ -16,7 +16,7 @@ const reach = 14; /* pixels from a mark at which it is meant */
 const zooms = [["All", 0], ["Year", 365 * 86400], ["Month", 30 * 86400], ["Week", 7 * 86400],
     ["Day", 86400], ["6 h", 6 * 3600]];
 
-const sides = ["local", "remote"];
+const sides = () => (store.state.remote ? ["local", "remote"] : ["local"]);
 
 const where = { present: "is there", going: "will be destroyed", coming: "will be sent",
     absent: "not there" };
@@ -25,8 +25,8 @@ function describe(snapshot) {
     const why = (list) => (list.length ? `, kept: ${list.join(", ")}` : "");
     const when = iso(snapshot.created).slice(0, 19).replace("T", " ");
     return [snapshot.name, `${when}, ${size(snapshot.size)}`,
-        `Local: ${where[snapshot.local]}${why(snapshot.keep_local)}`,
-        `Remote: ${where[snapshot.remote]}${why(snapshot.keep_remote)}`];
+        ...sides().map((side) => `${capital(side)}: ${where[snapshot[side]]}${
+            why(snapshot[`keep_${side}`])}`)];
 }
 
 const legend = () => h("ul.legend", ["present", "coming", "going"].map((state) => h("li",
@@ -81,7 +81,7 @@ export class Timeline {
 
     /* All there is, with some air at both ends. */
     whole() {
-        const last = now();
+        const last = Math.max(now(), this.snapshots.at(-1)?.created ?? 0);
         const first = Math.min(this.snapshots[0]?.created ?? last, last - 3600);
         const air = (last - first) * 0.03;
         return [first - air, last + air];
@@ -157,7 +157,7 @@ export class Timeline {
         this.snapshots.forEach((snapshot, i) => {
             const away = Math.abs(this.x(snapshot.created) - x);
             if (away >= least) return;
-            for (const side of sides) {
+            for (const side of sides()) {
                 if (snapshot[side] === "absent") continue;
                 const distance = Math.hypot(away, this.y(side, snapshot) - y);
                 if (distance < least) [best, least] = [i, distance];
@@ -215,28 +215,29 @@ export class Timeline {
         this.width = full - this.gutter - 12;
         this.view = this.seen();
         const lane = this.types.length * rowHeight;
-        const height = top + 2 * lane + laneGap + 30;
+        const height = top + sides().length * (lane + laneGap) - 4;
         this.svg.setAttribute("viewBox", `0 0 ${full} ${height}`);
         this.svg.style.height = `${height}px`;
-        this.svg.replaceChildren(...this.frameNodes(lane, height), ...this.markNodes());
+        this.svg.replaceChildren(...this.frameNodes(full, lane, height), ...this.markNodes());
         this.showTip(full);
         this.showZoom();
     }
 
-    frameNodes(lane, height) {
+    frameNodes(full, lane, height) {
         const nodes = [];
-        sides.forEach((side, i) => {
+        sides().forEach((side, i) => {
             const y = top + i * (lane + laneGap);
             nodes.push(svg("rect.lane", { x: this.gutter, y, width: this.width, height: lane }),
-            svg("text.side", { x: 0, y: y - 8 }, i ? "Remote" : "Local"));
+            svg("text.side", { x: 0, y: y - 8 }, capital(side)));
             this.types.forEach((type, row) => nodes.push(svg("text.type", { x: 0,
                 y: y + (row + 0.5) * rowHeight + 5 },
             type.length > 9 ? `${type.slice(0, 8)}\u2026` : type)));
         });
         for (const { t, label } of timeTicks(...this.view, this.width / 80)) {
             const x = this.x(t).toFixed(1);
-            nodes.push(svg("path.tick", { d: `M${x} ${top}V${height - 24}` }),
-                svg("text.when", { x, y: height - 8 }, label));
+            nodes.push(svg("path.tick", { d: `M${x} ${top}V${height - 24}` }));
+            if (full - x < 24) continue;
+            nodes.push(svg("text.when", { x, y: height - 8 }, label));
         }
         const x = this.x(now());
         if (x < this.gutter + this.width) {
@@ -255,12 +256,11 @@ export class Timeline {
             if (snapshot.created < from || snapshot.created > to) continue;
             const x = this.x(snapshot.created);
             const mark = markOf(snapshot.type);
-            const ys = sides.map((side) => this.y(side, snapshot));
-            const key = `${Math.round(x * 2)} ${ys[0]} ${snapshot.local} ${snapshot.remote}`;
-            if (taken.has(key)) continue;
-            taken.add(key);
-            this.join(add, snapshot, x, ys);
-            sides.forEach((side, i) => {
+            const ys = sides().map((side) => this.y(side, snapshot));
+            const first = (...key) => taken.size < taken.add(key.join()).size;
+            if (!first(Math.round(x * 2), ys[0], snapshot.local, snapshot.remote)) continue;
+            this.join(add, first, snapshot, x, ys);
+            sides().forEach((side, i) => {
                 const state = snapshot[side];
                 if (state === "absent") return;
                 add(`t${mark} ${state}`, markPath(mark, x, ys[i]));
@@ -272,9 +272,13 @@ export class Timeline {
             .map(([kind, d]) => svg("path", { d, class: kind })).concat(this.pickedNodes());
     }
 
-    join(add, { local, remote }, x, [y0, y1]) {
-        if (local === "absent" || remote === "absent") return;
-        if (remote !== "coming") return add("join", `M${x.toFixed(1)} ${y0}V${y1}`);
+    join(add, first, { local, remote }, x, [y0, y1]) {
+        if (local === "absent" || remote === "absent" || !y1) return;
+        if (remote !== "coming") {
+            /* Side by side, lines would become a wall. */
+            if (first("join", Math.round(x / 4), y0)) add("join", `M${x.toFixed(1)} ${y0}V${y1}`);
+            return;
+        }
         add("sending", `M${x.toFixed(1)} ${y0 + 7}V${y1 - 12}`);
         add("arrow", `M${x.toFixed(1)} ${y1 - 7}l-4 -7h8z`);
     }
@@ -282,7 +286,7 @@ export class Timeline {
     pickedNodes() {
         const snapshot = this.snapshots[this.picked];
         if (!snapshot) return [];
-        return sides.filter((side) => snapshot[side] !== "absent").map((side) => svg("circle.picked",
+        return sides().filter((side) => snapshot[side] !== "absent").map((side) => svg("circle.picked",
             { cx: this.x(snapshot.created), cy: this.y(side, snapshot), r: 10 }));
     }
 
@@ -292,11 +296,11 @@ export class Timeline {
         if (!snapshot) return;
         const lines = describe(snapshot);
         if (this.tip.textContent !== lines.join("")) {
-            this.tip.replaceChildren(...lines.map((line, i) => h(i ? "p" : "strong", {}, line)));
+            this.tip.replaceChildren(...lines.map((line, i) => h(i ? "p" : "strong", line)));
         }
         const width = Math.min(340, full);
         const left = this.x(snapshot.created) - width / 2;
-        const bottom = sides.filter((side) => snapshot[side] !== "absent")
+        const bottom = sides().filter((side) => snapshot[side] !== "absent")
             .map((side) => this.y(side, snapshot)).pop() ?? top;
         this.tip.style.width = `${width}px`;
         this.tip.style.left = `${Math.max(0, Math.min(full - width, left))}px`;

@@ -7,7 +7,7 @@ const compareText = new Intl.Collator("en", { numeric: true }).compare;
 
 const sorters = {
     status: (d) => worst[d.level] * 10 + busy[d.status],
-    age: (d) => (d.level === "ignored" ? Infinity : d.copied),
+    age: (d) => (d.level === "ignored" ? -Infinity : -d.copied),
     success: (d) => d.last_success,
     localCount: (d) => d.local.snapshots,
     localSpace: (d) => d.local.space,
