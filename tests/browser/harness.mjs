@@ -137,9 +137,12 @@ function watch(page, origin) {
         (event) => window.complainOfPolicy(`CSP: ${event.violatedDirective} ${event.blockedURI}`)));
 }
 
-/* A page of its own context; options are Playwright's. It is closed at the end of the test. */
+/*
+ * A page of its own context, closed at the end of the test; options are Playwright's. The window is
+ * high, since rows that are far out of sight do not exist.
+ */
 export async function open(url, options = {}) {
-    const context = await browser.newContext({ viewport: { width: 1280, height: 800 },
+    const context = await browser.newContext({ viewport: { width: 1280, height: 2400 },
         reducedMotion: "reduce", ...options });
     context.setDefaultTimeout(patience);
     const page = await context.newPage();
@@ -173,8 +176,17 @@ export function gone(page, selector, text, ms = patience) {
         .filter({ hasText: text, visible: true }).count() === 0, ms);
 }
 
-export const shoot = (page, name) => page.screenshot({
-    path: join(process.env.BROWSER_PICTURES, `${name}.png`), fullPage: true });
+/* A picture of the whole page, in a window as high as that, since only rows in sight exist. */
+export async function shoot(page, name) {
+    const before = page.viewportSize();
+    const height = await page.evaluate(() => document.documentElement.scrollHeight);
+    await page.setViewportSize({ width: before.width,
+        height: Math.max(before.height, Math.min(height, 5000)) });
+    await page.evaluate(() => new Promise((resolve) =>
+        requestAnimationFrame(() => requestAnimationFrame(resolve))));
+    await page.screenshot({ path: join(process.env.BROWSER_PICTURES, `${name}.png`) });
+    await page.setViewportSize(before);
+}
 
 export const isTooWide = (page) => page.evaluate(() =>
     document.documentElement.scrollWidth - document.documentElement.clientWidth);

@@ -241,3 +241,7 @@ export function makeSmall(world) {
     world.sim("clock", "real");
     world.once();
 }
+
+/* A fault: the remote side has no room for that dataset. */
+export const noSpace = (name) => `match 'remote zfs receive*${name}' fail 1 `
+    + `'cannot receive incremental stream: out of space'`;
