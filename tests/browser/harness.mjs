@@ -7,7 +7,8 @@ const { chromium } = modules("playwright-core");
 const axe = modules("axe-core");
 
 export const judging = Boolean(process.env.BROWSER_JUDGE);
-export const patience = 40000; /* ms; for what happens at once where the machine is not busy */
+/* ms; for what happens at once where the machine is not busy */
+export const patience = Number(process.env.BROWSER_PATIENCE ?? 40000);
 const limit = 180000; /* ms; for a whole test */
 
 /* --- tests --- */
@@ -115,7 +116,7 @@ export async function startBrowser() {
 export const stopBrowser = () => browser?.close();
 
 /* Writes down what a page must not do: errors, broken rules of its CSP, other hosts, dialogs. */
-function watch(page, origin) {
+async function watch(page, origin) {
     page.complaints = [];
     const complain = (text) => page.complaints.push(text);
     page.on("console", (message) => {
@@ -132,8 +133,8 @@ function watch(page, origin) {
         const url = new URL(request.url());
         if (url.protocol !== "data:" && url.origin !== origin) complain(`asked ${url}`);
     });
-    page.exposeFunction("complainOfPolicy", complain);
-    return page.addInitScript(() => document.addEventListener("securitypolicyviolation",
+    await page.exposeFunction("complainOfPolicy", complain);
+    await page.addInitScript(() => document.addEventListener("securitypolicyviolation",
         (event) => window.complainOfPolicy(`CSP: ${event.violatedDirective} ${event.blockedURI}`)));
 }
 

@@ -8,7 +8,7 @@ const pages = [
     { name: "root", path: "/root", shows: ["h1", "<root>"] },
     { name: "volume", path: "/vm/disk-1", shows: [".summary", "volume"] },
     { name: "running", path: "/media/films%20and%20music", shows: [".plan .bar", ""] },
-    { name: "activity", path: "/global/activity", shows: [".log li", "cycle"] },
+    { name: "activity", path: "/global/activity", shows: [".log li", ""] },
     { name: "remote-only", path: "/old", shows: [".panel.small", "Its source is gone"] },
     { name: "failed", path: "/projects/web", shows: [".panel.small .advice", ""] },
     { name: "unknown", path: "/no/such", shows: [".empty", "There is no such dataset"],

@@ -45,13 +45,19 @@ fetch_modules() {
     touch "$modules/complete"
 }
 
+# In the background and waited for, because bash takes no signal while a child runs before it.
+attend() {
+    "$@" </dev/null &
+    wait $!
+}
+
 clean_up() {
     trap '' INT TERM HUP
     if [ -n "$tests" ]; then
         kill "$tests" 2>/dev/null
         wait "$tests"
     fi
-    [ -z "$scratch" ] || [ ! -e "$scratch/guest" ] || "$here/../guest/vm.sh" kill "$scratch/guest"
+    [ -z "$scratch" ] || [ ! -e "$scratch/guest" ] || "$here/../guest/vm.sh" kill "$scratch/guest" 2>/dev/null
     [ -z "$scratch" ] || rm -rf "$scratch"
 }
 
@@ -80,6 +86,17 @@ for program in node npm chromium; do
 done
 fetch_modules || die 'could not install what package.json names'
 
+# A guest that runs the daemon, and a port here that leads to its web side.
+start_guest() {
+    export BROWSER_GUEST=$scratch/guest
+    attend "$here/../guest/vm.sh" start "$BROWSER_GUEST" 2.3 --owner $$ --forward 8888 >"$scratch/port" ||
+        return 1
+    BROWSER_PORT=$(cat "$scratch/port")
+    export BROWSER_PORT
+    attend "$here/../guest/vm.sh" put "$BROWSER_GUEST" "$binary" /root/backupd &&
+        attend "$here/../guest/vm.sh" put "$BROWSER_GUEST" "$here/in-guest.sh" /root/
+}
+
 trap clean_up EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
@@ -90,7 +107,7 @@ pictures=$root/build/screenshots
 mkdir -p "$pictures"
 cd "$here" || exit 1
 export BROWSER_MODULES=$modules BROWSER_SCRATCH=$scratch BROWSER_PICTURES=$pictures BROWSER_JUDGE=$judge
-# In the background and waited for, because bash takes no signal while a child runs before it.
+[ "$mode" = sim ] || start_guest || die "the guest did not start"
 node "$mode.mjs" "$binary" "$@" </dev/null &
 tests=$!
 status=0
