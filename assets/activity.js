@@ -1,4 +1,4 @@
-/* What is happening and what happened: the running cycle, transfers, failures, the log, the days. */
+/* What is happening and what happened: the cycle, transfers, failures, the log, the days. */
 import { getJson } from "./api.js";
 import { createSpace, createStrip, createThroughput } from "./chart.js";
 import { bar, h, setText, table } from "./dom.js";

@@ -60,7 +60,7 @@ export function bar(label) {
     const fill = h("i");
     const node = h("div.bar", { role: "progressbar", "aria-label": label }, fill);
     const set = (part) => {
-        fill.style.width = `${(part ?? 1) * 100}%`;
+        fill.style.transform = `scaleX(${part ?? 1})`;
         node.classList.toggle("vague", part === null);
         setAttr(node, "aria-valuenow", part === null ? null : Math.floor(part * 100));
     };

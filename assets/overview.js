@@ -60,7 +60,9 @@ function makeRow([nameCell, statusCell, nowCell, age, success, ...figures], row)
     statusCell.append(holder, word);
     nowCell.append(run.node, note);
 
-    return ({ dataset, level, open, context, parent, hidden: below, key }) => {
+    return ({ level, open, context, parent, hidden: below, key }) => {
+        const dataset = store.datasets.get(key);
+        if (!dataset) return;
         row.node.classList.toggle("context", Boolean(context));
         nameCell.style.setProperty("--level", level - 1);
         twist.classList.toggle("leaf", open === null);
@@ -154,7 +156,13 @@ export function createOverview(navigate) {
             setText(heading, rootsText(store.state));
             grid.node.classList.toggle("no-remote", !store.state.remote);
             if (names === null) tree = null;
-            if (names === null || names.size) redo();
+            /* A whole tree keeps its rows whatever moves in it. */
+            const still = view.sort.key === "name" && !view.filtered && !view.closed.size;
+            if (names === null || (names.size && !still)) redo();
+            else if (names.size) {
+                grid.redraw();
+                tools.update(0);
+            }
         },
         tick: () => grid.draw(),
         stop: () => grid.stop(),

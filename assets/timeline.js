@@ -18,6 +18,8 @@ const zooms = [["All", 0], ["Year", 365 * 86400], ["Month", 30 * 86400], ["Week"
 
 const sides = () => (store.state.remote ? ["local", "remote"] : ["local"]);
 
+const sidesOf = (snapshot) => sides().filter((side) => snapshot[side] !== "absent");
+
 const where = { present: "is there", going: "will be destroyed", coming: "will be sent",
     absent: "not there" };
 
@@ -45,8 +47,8 @@ export class Timeline {
         this.svg = svg("svg", { "aria-hidden": "true" });
         this.tip = h("div.tip", { role: "status", hidden: true });
         this.plot = h("div.plot", { tabindex: "0", role: "application",
-            "aria-roledescription": "timeline", "aria-label": "Timeline of the snapshots: arrows go "
-            + "from one to the next, plus and minus zoom, 0 shows all. The table below has the same.",
+            "aria-roledescription": "timeline", "aria-label": "Snapshots over time: arrows go from "
+            + "one to the next, plus and minus zoom, 0 shows all. The table below has the same.",
             onkeydown: (event) => this.key(event), onpointerdown: (event) => this.grab(event),
             onpointermove: (event) => this.point(event), onpointerup: () => (this.drag = null),
             onpointercancel: () => (this.drag = null), onpointerleave: () => this.pick(-1),
@@ -79,9 +81,13 @@ export class Timeline {
         });
     }
 
+    latest() {
+        return Math.max(now(), this.snapshots.at(-1)?.created ?? 0);
+    }
+
     /* All there is, with some air at both ends. */
     whole() {
-        const last = Math.max(now(), this.snapshots.at(-1)?.created ?? 0);
+        const last = this.latest();
         const first = Math.min(this.snapshots[0]?.created ?? last, last - 3600);
         const air = (last - first) * 0.03;
         return [first - air, last + air];
@@ -103,8 +109,9 @@ export class Timeline {
     }
 
     show(span) {
-        const [, last] = this.whole();
-        this.look(span ? last - span : -Infinity, last);
+        const end = this.latest();
+        if (span) this.look(end - span * 0.96, end + span * 0.04);
+        else this.look(-Infinity, Infinity);
     }
 
     zoom(factor, about = null) {
@@ -157,8 +164,7 @@ export class Timeline {
         this.snapshots.forEach((snapshot, i) => {
             const away = Math.abs(this.x(snapshot.created) - x);
             if (away >= least) return;
-            for (const side of sides()) {
-                if (snapshot[side] === "absent") continue;
+            for (const side of sidesOf(snapshot)) {
                 const distance = Math.hypot(away, this.y(side, snapshot) - y);
                 if (distance < least) [best, least] = [i, distance];
             }
@@ -286,7 +292,7 @@ export class Timeline {
     pickedNodes() {
         const snapshot = this.snapshots[this.picked];
         if (!snapshot) return [];
-        return sides().filter((side) => snapshot[side] !== "absent").map((side) => svg("circle.picked",
+        return sidesOf(snapshot).map((side) => svg("circle.picked",
             { cx: this.x(snapshot.created), cy: this.y(side, snapshot), r: 10 }));
     }
 
@@ -300,8 +306,7 @@ export class Timeline {
         }
         const width = Math.min(340, full);
         const left = this.x(snapshot.created) - width / 2;
-        const bottom = sides().filter((side) => snapshot[side] !== "absent")
-            .map((side) => this.y(side, snapshot)).pop() ?? top;
+        const bottom = sidesOf(snapshot).map((side) => this.y(side, snapshot)).pop() ?? top;
         this.tip.style.width = `${width}px`;
         this.tip.style.left = `${Math.max(0, Math.min(full - width, left))}px`;
         this.tip.style.top = `${bottom + 16}px`;

@@ -5,7 +5,8 @@ import { syncNow, takeSnapshot } from "./api.js";
 import { now, store } from "./live.js";
 import { needsAttention } from "./tree.js";
 
-const words = { safe: "Safe", late: "Late", failed: "Failed", unknown: "Looking", lost: "Out of touch" };
+const words = { safe: "Safe", late: "Late", failed: "Failed", unknown: "Looking",
+    lost: "Out of touch" };
 const signs = { safe: "\u2713", late: "!", failed: "\u2717", unknown: "\u2026", lost: "?" };
 const grace = 2500; /* ms; a reconnection that is quicker than this is nobody's concern */
 

@@ -27,6 +27,9 @@ static const struct code_info CODES[ERR_CODE_COUNT] = {
                      "sync.stall_timeout if this is its normal speed"},
     [ERR_INTERRUPTED] = {"interrupted", true, false, "the next cycle resumes it"},
     [ERR_LOCKED] = {"locked", false, false, "stop the other backupd first"},
+    [ERR_NO_DAEMON] = {"no-daemon", true, false,
+                       "start it, or name its configuration with -config and its address with "
+                       "-addr"},
     [ERR_PLAN] = {"plan", false, false,
                   "nothing was changed; this is a fault in backupd: please report it with the "
                   "output of backupd -debug DATASET"},

@@ -27,6 +27,7 @@ enum err_code {
     ERR_STALLED,     /* no progress for the configured time */
     ERR_INTERRUPTED, /* the daemon was told to stop */
     ERR_LOCKED,      /* another daemon has this configuration */
+    ERR_NO_DAEMON,   /* no daemon answers for this configuration */
     ERR_PLAN,        /* a plan did not pass validation */
     ERR_DIVERGED,    /* the sides have gone separate ways */
     ERR_NAME_TAKEN,  /* same snapshot name, other guid, in the way of a transfer */

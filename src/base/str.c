@@ -71,6 +71,35 @@ void str_add_format(struct str *str, const char *fmt, ...)
     va_end(args);
 }
 
+/*
+ * How many bytes at `s` make a character that is not to be shown as it is: C0, DEL, C1 (U+0080 to
+ * U+009F), and U+200B to U+200F, U+2028 to U+202E, U+2060 to U+206F and U+FEFF; else 0.
+ */
+static size_t unshown_len(const unsigned char *s)
+{
+    if (s[0] < 0x20 || s[0] == 0x7f)
+        return 1;
+    if (s[0] == 0xc2 && s[1] >= 0x80 && s[1] <= 0x9f)
+        return 2;
+    if (s[0] == 0xe2 && s[1] == 0x80 &&
+        ((s[2] >= 0x8b && s[2] <= 0x8f) || (s[2] >= 0xa8 && s[2] <= 0xae)))
+        return 3;
+    if (s[0] == 0xe2 && s[1] == 0x81 && s[2] >= 0xa0 && s[2] <= 0xaf)
+        return 3;
+    return s[0] == 0xef && s[1] == 0xbb && s[2] == 0xbf ? 3 : 0;
+}
+
+void str_add_escaped(struct str *str, const char *s)
+{
+    while (*s != '\0') {
+        size_t len = unshown_len((const unsigned char *)s);
+        if (len == 0)
+            str_add_char(str, *s++);
+        for (; len > 0; len--)
+            str_add_format(str, "\\x%02x", (unsigned)(unsigned char)*s++);
+    }
+}
+
 void str_cut(struct str *str, size_t len)
 {
     if (len >= str->len)

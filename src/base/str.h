@@ -28,6 +28,12 @@ void str_add_format(struct str *str, const char *fmt, ...) __attribute__((format
 void str_add_format_args(struct str *str, const char *fmt, va_list args)
     __attribute__((format(printf, 2, 0)));
 
+/*
+ * Appends text from elsewhere such that it stays on its line and in its order: control characters,
+ * those of UTF-8 too, and characters that reorder or hide others are written out as \xNN.
+ */
+void str_add_escaped(struct str *str, const char *s);
+
 /* Cuts it to `len` bytes; longer than it is: nothing. */
 void str_cut(struct str *str, size_t len);
 

@@ -161,3 +161,19 @@ bool text_starts_with(const char *s, const char *prefix)
 {
     return strncmp(s, prefix, strlen(prefix)) == 0;
 }
+
+size_t text_fit(const char *s, size_t columns)
+{
+    size_t at = 0;
+    while (s[at] != '\0') {
+        unsigned char c = (unsigned char)s[at];
+        size_t wide = c >= 0xe0 ? 2 : 1;
+        if (wide > columns)
+            break;
+        columns -= wide;
+        do {
+            at++;
+        } while (((unsigned char)s[at] & 0xc0) == 0x80);
+    }
+    return at;
+}

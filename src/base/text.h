@@ -30,6 +30,12 @@ int text_parse_u64(const char *s, size_t len, uint64_t *ret);
 /* The same for a signed one (a leading minus is allowed). */
 int text_parse_i64(const char *s, size_t len, int64_t *ret);
 
+/*
+ * How many bytes of the UTF-8 text `s` fit into `columns` of a terminal, never a part of a
+ * character. A character of three or more bytes counts as two columns, which is the most it takes.
+ */
+size_t text_fit(const char *s, size_t columns);
+
 /* Whether `s` begins with `prefix`. */
 bool text_starts_with(const char *s, const char *prefix);
 

@@ -14,17 +14,38 @@ void cli_complain(const struct err *e)
         fprintf(stderr, "backupd: %s\n", advice);
 }
 
-struct config *cli_load_config(const struct options *options, const char **ret_path)
+int cli_exit_status(enum err_code code)
+{
+    switch (code) {
+    case ERR_NONE:
+        return 0;
+    case ERR_USAGE:
+    case ERR_CONFIG:
+        return EXIT_USAGE;
+    case ERR_NO_DAEMON:
+        return EXIT_NO_DAEMON;
+    default:
+        return EXIT_FAILED;
+    }
+}
+
+const char *cli_config_path(const struct options *options)
 {
     const char *tried = NULL;
     const char *path = options->config != NULL ? options->config : config_default_path(&tried);
-    if (path == NULL) {
+    if (path == NULL)
         fprintf(stderr,
                 "backupd: there is no configuration; write one of these, or name another "
                 "with -config:\n%s\n",
                 tried);
+    return path;
+}
+
+struct config *cli_load_config(const struct options *options, const char **ret_path)
+{
+    const char *path = cli_config_path(options);
+    if (path == NULL)
         return NULL;
-    }
     struct str errors;
     str_init(&errors);
     struct config *config = mem_zalloc(1, sizeof(*config));

@@ -15,6 +15,11 @@ int cli_help(void)
           "backupd [OPTIONS] adopt [DATASET] let backupd fill a remote dataset that is empty and "
           "was\n"
           "                                  made by hand\n"
+          "backupd [OPTIONS] status          what the running daemon is doing; on a terminal, live "
+          "until q\n"
+          "backupd [OPTIONS] snapshot TYPE   let the running daemon take a snapshot, "
+          "TYPE-<UTC time>,\n"
+          "                                  of the root and all below it\n"
           "backupd version | help\n"
           "\n"
           "-config FILE     the configuration; see backupd.toml(5)\n"
@@ -24,19 +29,10 @@ int cli_help(void)
           "-dryrun          run every listing, and nothing that changes anything\n"
           "-debug DATASET   list and plan one dataset, print both, do nothing\n"
           "-logfile FILE    log there instead of standard output\n"
-          "-addr HOST:PORT  where the web side listens (0.0.0.0:8888); not in this version\n"
-          "-json            print JSON: plan, -debug\n",
+          "-addr HOST:PORT  where the page and the interface are (0.0.0.0:8888)\n"
+          "-json            print JSON: plan, status, -debug\n",
           stdout);
     return 0;
-}
-
-static int not_here(const char *command)
-{
-    fprintf(stderr,
-            "backupd: this version has no web side yet, and so no way to ask a running "
-            "daemon: %s does nothing\n",
-            command);
-    return EXIT_FAILED;
 }
 
 static int run_command(int argc, char **argv, const char *version)
@@ -60,9 +56,9 @@ static int run_command(int argc, char **argv, const char *version)
         printf("backupd %s\n", version);
         return 0;
     case COMMAND_SNAPSHOT:
-        return not_here("snapshot");
+        return cli_snapshot(&options);
     case COMMAND_STATUS:
-        return not_here("status");
+        return cli_status(&options);
     case COMMAND_RUN:
     default:
         return options.debug != NULL ? cli_debug(&options) : cli_run(&options, version);

@@ -94,6 +94,6 @@ void render_progress(const struct dataset_state *ds, const struct step_state *st
             str_add_format(out, " %s left", figure);
         }
     }
-    if (width > 0 && out->len - begin > width - 1)
-        str_cut(out, begin + width - 1);
+    if (width > 0)
+        str_cut(out, begin + text_fit(out->s + begin, width - 1));
 }

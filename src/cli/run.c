@@ -103,7 +103,7 @@ static void write_log(struct screen *screen, const struct event *event, const st
     struct str line;
     str_init(&line);
     int level = render_event(event, state, &line);
-    if (level >= 0)
+    if (level > LEVEL_DEBUG)
         logsink_write(screen->log, event->time, event_level_name((enum event_level)level), line.s);
     str_fini(&line);
 }

@@ -265,6 +265,8 @@ static void encode_one(const struct event *event, struct str *out)
 void event_encode(const struct event *event, struct str *out)
 {
     struct event part = *event;
+    if (event->kind != EVENT_DATASET_SNAPSHOTS)
+        part.row_count = 0; /* means nothing of another kind */
     while (part.row_count > EVENT_ROWS_MAX) {
         size_t left = part.row_count - EVENT_ROWS_MAX;
         part.row_count = EVENT_ROWS_MAX;

@@ -49,14 +49,30 @@ static struct record *make_room(struct ring *ring, size_t limit)
     return record;
 }
 
+/* A dry run of many steps is one line. Cuts between characters of UTF-8, where it is that. */
+static char *copy_text(const char *text)
+{
+    static const char CUT[] = " [cut]";
+    size_t len = text == NULL ? 0 : strlen(text);
+    if (len <= CHRONICLE_TEXT_MAX)
+        return mem_strdup(text);
+    len = CHRONICLE_TEXT_MAX - (sizeof(CUT) - 1);
+    while (len > 0 && ((unsigned char)text[len] & 0xc0) == 0x80)
+        len--;
+    char *copy = mem_alloc(len + sizeof(CUT));
+    memcpy(copy, text, len);
+    memcpy(copy + len, CUT, sizeof(CUT));
+    return copy;
+}
+
 void chronicle_add(struct chronicle *chronicle, enum record_kind kind, const struct record *record)
 {
-    struct record *added = make_room(&chronicle->ring[kind], LIMITS[kind]);
-    *added = *record;
-    added->dataset = mem_strdup(record->dataset);
-    added->start = mem_strdup(record->start);
-    added->end = mem_strdup(record->end);
-    added->text = mem_strdup(record->text);
+    struct record copy = *record;
+    copy.dataset = mem_strdup(record->dataset);
+    copy.start = mem_strdup(record->start);
+    copy.end = mem_strdup(record->end);
+    copy.text = copy_text(record->text);
+    *make_room(&chronicle->ring[kind], LIMITS[kind]) = copy;
 }
 
 static struct record *record_at(const struct ring *ring, size_t i)
@@ -89,6 +105,8 @@ static int64_t floor_div(int64_t a, int64_t b)
 
 int64_t chronicle_midnight(int64_t time)
 {
+    if (time < INT64_MIN + CHRONICLE_DAY)
+        return INT64_MIN; /* the midnight before it is no int64_t */
     return floor_div(time, CHRONICLE_DAY) * CHRONICLE_DAY;
 }
 
@@ -100,6 +118,8 @@ static size_t minute_slot(int64_t minute)
 void chronicle_add_bytes(struct chronicle *chronicle, int64_t time, uint64_t bytes)
 {
     int64_t minute = floor_div(time, 60);
+    if (bytes == 0)
+        return; /* no news, and nobody would be told of the minute */
     if (minute - chronicle->newest_minute >= CHRONICLE_MINUTES)
         memset(chronicle->minute, 0, sizeof(chronicle->minute));
     else

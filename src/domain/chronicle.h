@@ -22,6 +22,9 @@
 /* The minutes whose bytes are known. */
 #define CHRONICLE_MINUTES 60
 
+/* The longest text of a record, in bytes; a longer one is cut and says so. */
+#define CHRONICLE_TEXT_MAX 4096
+
 #define CHRONICLE_DAY 86400 /* seconds */
 
 enum record_kind {

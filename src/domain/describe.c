@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "seconds.h"
 #include "text.h"
 
 void error_describe(enum err_code code, const char *text, struct str *out)
@@ -44,7 +45,7 @@ static int describe_step_started(const struct event *event, const struct state *
                                  struct str *out)
 {
     const struct step_state *step = step_of(event, state);
-    if (step == NULL)
+    if (step == NULL || step->status != STEP_RUNNING)
         return -1;
     str_add(out, event->flag ? "resume: " : "");
     step_state_describe(step, out);
@@ -55,7 +56,7 @@ static int describe_step_finished(const struct event *event, const struct state 
                                   struct str *out)
 {
     const struct step_state *step = step_of(event, state);
-    if (step == NULL || event->code != ERR_NONE)
+    if (step == NULL || step->status != STEP_DONE || event->code != ERR_NONE)
         return -1; /* the dataset's end tells it */
     char figure[TEXT_FIGURE_MAX];
     str_add(out, "done: ");
@@ -63,7 +64,7 @@ static int describe_step_finished(const struct event *event, const struct state 
     if (step->op == OP_INITIAL_TRANSFER || step->op == OP_RANGE_TRANSFER) {
         text_bytes(figure, event->bytes);
         str_add_format(out, ", %s", figure);
-        text_duration(figure, step->finished - step->started);
+        text_duration(figure, seconds_since(step->started, step->finished));
         str_add_format(out, " in %s", figure);
     } else {
         str_add_format(out, " (%" PRIu64 " snapshot%s)", event->count,
@@ -100,7 +101,7 @@ void cycle_describe(const struct state *state, struct str *out)
         return;
     }
     char took[TEXT_FIGURE_MAX];
-    text_duration(took, state->cycle_finished - state->cycle_started);
+    text_duration(took, seconds_since(state->cycle_started, state->cycle_finished));
     str_add_format(out, "%zu dataset%s, %" PRIu64 " failed, took %s", state->n,
                    state->n == 1 ? "" : "s", state->cycle_failed, took);
 }

@@ -16,46 +16,78 @@ static struct snapshot_row row_of(const struct snapshot *snap, enum side side, u
     return row;
 }
 
-/* Marks the remote snapshots that have a local counterpart: they are in its row. */
-static bool *find_shared(const struct dataset *ds, const struct target *target)
+/* Where a remote snapshot is listed: in a row of its own, or in that of its local counterpart,
+ * which is still to come or was. */
+enum listed { LISTED_ALONE, LISTED_LATER, LISTED_BEFORE };
+
+struct rows_builder {
+    const struct snapset *remote;
+    const struct target *target;
+    enum listed *listed; /* of each remote snapshot */
+    size_t next;         /* no remote snapshot before it needs a row */
+    struct snapshot_row *rows;
+    size_t n;
+};
+
+static void find_shared(struct rows_builder *b, size_t local_count)
 {
-    bool *shared = mem_zalloc(ds->side[SIDE_REMOTE].snapshots.n, sizeof(*shared));
-    for (size_t i = 0; i < ds->side[SIDE_LOCAL].snapshots.n; i++)
-        if (target->counterpart[i] != TARGET_NONE)
-            shared[target->counterpart[i]] = true;
-    return shared;
+    b->listed = mem_zalloc(b->remote->n, sizeof(*b->listed));
+    for (size_t i = 0; i < local_count; i++)
+        if (b->target->counterpart[i] != TARGET_NONE)
+            b->listed[b->target->counterpart[i]] = LISTED_LATER;
+}
+
+static void add_remote(struct rows_builder *b, size_t place)
+{
+    if (b->listed[place] == LISTED_ALONE)
+        b->rows[b->n++] =
+            row_of(&b->remote->v[place], SIDE_REMOTE, b->target->keep[SIDE_REMOTE][place]);
+}
+
+/* A shared snapshot comes after whatever is before it on the remote. */
+static void add_shared(struct rows_builder *b, const struct snapshot *snap, size_t i)
+{
+    size_t there = b->target->counterpart[i];
+    for (; b->next < there; b->next++)
+        add_remote(b, b->next);
+    struct snapshot_row *row = &b->rows[b->n++];
+    *row = row_of(snap, SIDE_LOCAL, b->target->keep[SIDE_LOCAL][i]);
+    row->sides |= (unsigned char)ROW_ON(SIDE_REMOTE);
+    row->keep[SIDE_REMOTE] = b->target->keep[SIDE_REMOTE][there];
+    b->listed[there] = LISTED_BEFORE;
+}
+
+/* One that only local has comes after the older ones of the remote, up to the next shared one. */
+static void add_local(struct rows_builder *b, const struct snapshot *snap, size_t i)
+{
+    for (; b->next < b->remote->n; b->next++) {
+        enum listed listed = b->listed[b->next];
+        if (listed == LISTED_LATER ||
+            (listed == LISTED_ALONE && b->remote->v[b->next].creation >= snap->creation))
+            break;
+        add_remote(b, b->next);
+    }
+    b->rows[b->n++] = row_of(snap, SIDE_LOCAL, b->target->keep[SIDE_LOCAL][i]);
 }
 
 struct snapshot_row *rows_build(const struct dataset *ds, const struct target *target,
                                 size_t *ret_count)
 {
     const struct snapset *local = &ds->side[SIDE_LOCAL].snapshots;
-    const struct snapset *remote = &ds->side[SIDE_REMOTE].snapshots;
-    struct snapshot_row *rows = mem_zalloc(local->n + remote->n, sizeof(*rows));
-    bool *shared = find_shared(ds, target);
-    size_t n = 0;
-    size_t far = 0;
-    for (size_t i = 0; i <= local->n; i++) {
-        for (; far < remote->n; far++) {
-            if (shared[far])
-                continue;
-            if (i < local->n && remote->v[far].creation >= local->v[i].creation)
-                break;
-            rows[n++] = row_of(&remote->v[far], SIDE_REMOTE, target->keep[SIDE_REMOTE][far]);
-        }
-        if (i == local->n)
-            break;
-        rows[n] = row_of(&local->v[i], SIDE_LOCAL, target->keep[SIDE_LOCAL][i]);
-        size_t there = target->counterpart[i];
-        if (there != TARGET_NONE) {
-            rows[n].sides |= (unsigned char)ROW_ON(SIDE_REMOTE);
-            rows[n].keep[SIDE_REMOTE] = target->keep[SIDE_REMOTE][there];
-        }
-        n++;
+    struct rows_builder b = {.remote = &ds->side[SIDE_REMOTE].snapshots, .target = target};
+    b.rows = mem_zalloc(local->n + b.remote->n, sizeof(*b.rows));
+    find_shared(&b, local->n);
+    for (size_t i = 0; i < local->n; i++) {
+        if (target->counterpart[i] == TARGET_NONE)
+            add_local(&b, &local->v[i], i);
+        else
+            add_shared(&b, &local->v[i], i);
     }
-    free(shared);
-    *ret_count = n;
-    return rows;
+    for (; b.next < b.remote->n; b.next++)
+        add_remote(&b, b.next);
+    free(b.listed);
+    *ret_count = b.n;
+    return b.rows;
 }
 
 bool row_is_coming(const struct snapshot_row *row)
@@ -109,13 +141,27 @@ void row_table_add(struct row_table *table, const struct snapshot_row *rows, siz
     }
 }
 
-void row_table_settle(struct row_table *table)
+static void name_rows(const struct row_table *table, struct snapshot_row *rows)
 {
     const char *name = table->names;
     for (size_t i = 0; i < table->n; i++) {
-        table->v[i].name = name;
+        rows[i].name = name;
         name += strlen(name) + 1;
     }
+}
+
+void row_table_settle(struct row_table *table)
+{
+    name_rows(table, table->v);
+}
+
+struct snapshot_row *row_table_list(const struct row_table *table)
+{
+    struct snapshot_row *rows = mem_zalloc(table->n, sizeof(*rows));
+    if (table->n > 0)
+        memcpy(rows, table->v, table->n * sizeof(*rows));
+    name_rows(table, rows);
+    return rows;
 }
 
 /* The row of the snapshot that the side knows by that name, or `table->n`. */
@@ -132,7 +178,7 @@ bool row_table_destroy(struct row_table *table, enum side side, const char *star
 {
     size_t first = find_row(table, side, start);
     size_t last = find_row(table, side, end);
-    if (first == table->n || last == table->n)
+    if (first == table->n || last == table->n || last < first)
         return false;
     size_t kept = first;
     for (size_t i = first; i < table->n; i++) {

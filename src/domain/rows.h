@@ -40,6 +40,9 @@ bool row_is_coming(const struct snapshot_row *row);
 /* Where the side has the snapshot and the plan destroys it. */
 bool row_is_going(const struct snapshot_row *row, enum side side);
 
+/* The most rows of a table that is believed. */
+#define ROWS_MAX 1000000
+
 /* Rows that own their names. */
 struct row_table {
     struct snapshot_row *v;
@@ -54,6 +57,9 @@ void row_table_clear(struct row_table *table);
 /* Adds copies. The names of the table are valid after row_table_settle. */
 void row_table_add(struct row_table *table, const struct snapshot_row *rows, size_t count);
 void row_table_settle(struct row_table *table);
+
+/* The rows of a table that is not settled yet, with their names; freed with free(3). */
+struct snapshot_row *row_table_list(const struct row_table *table);
 
 /*
  * The side lost, or got, the snapshots from the one that it knows as `start` to `end`, in the

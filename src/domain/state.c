@@ -203,14 +203,16 @@ static void apply_state_recalled(struct state *state, const struct event *event)
 static void apply_seen(struct state *state, const struct event *event)
 {
     struct dataset_state *ds = get(state, event->dataset);
+    bool was_remote_only = ds->status == STATUS_REMOTE_ONLY;
+    if (ds->revision == 0 || ds->type != event->type || was_remote_only != event->flag ||
+        memcmp(ds->holding, event->holding, sizeof(ds->holding)) != 0)
+        ds->revision++;
     ds->type = event->type;
     ds->seen_in = event->cycle;
-    if (memcmp(ds->holding, event->holding, sizeof(ds->holding)) != 0)
-        ds->revision++;
     memcpy(ds->holding, event->holding, sizeof(ds->holding));
     if (event->flag)
         ds->status = STATUS_REMOTE_ONLY;
-    else if (ds->status == STATUS_REMOTE_ONLY)
+    else if (was_remote_only)
         ds->status = STATUS_UNKNOWN;
 }
 
@@ -236,6 +238,11 @@ static void apply_snapshots(const struct state *state, struct dataset_state *ds,
     else if (!ds->is_arriving)
         return; /* whoever began to listen in the middle has the table of before */
     ds->is_arriving = event->flag;
+    if (event->row_count > ROWS_MAX - ds->arriving.n) {
+        row_table_clear(&ds->arriving);
+        ds->is_arriving = false;
+        return;
+    }
     row_table_add(&ds->arriving, event->rows, event->row_count);
     if (event->flag)
         return;
@@ -276,27 +283,37 @@ static void fail_running_steps(struct dataset_state *ds, int64_t time)
     }
 }
 
+static void set_failure(struct dataset_state *ds, enum err_code code, const char *text)
+{
+    ds->code = code;
+    set_text(&ds->text, text);
+}
+
 static void apply_finished(struct state *state, struct dataset_state *ds, const struct event *event)
 {
     ds->finished = event->time;
-    ds->code = event->code;
     ds->due = 0;
-    set_text(&ds->text, event->code == ERR_NONE ? NULL : event->text);
     if (event->code == ERR_NONE) {
         ds->status = STATUS_OK;
         if (!state->dryrun)
             ds->last_success = event->time;
         ds->failures = 0;
         ds->failing = 0;
+        set_failure(ds, ERR_NONE, NULL);
         return;
+    }
+    ds->status = STATUS_FAILED;
+    fail_running_steps(ds, event->time);
+    if (event->code == ERR_INTERRUPTED) {
+        if (ds->failing == 0)
+            set_failure(ds, event->code, event->text);
+        return; /* says nothing of the data: what it failed of before is still so */
     }
     if (ds->failing == 0)
         ds->failing = event->time;
-    ds->status = STATUS_FAILED;
     ds->failures++;
-    fail_running_steps(ds, event->time);
-    if (event->code != ERR_INTERRUPTED)
-        record_failure(state, event);
+    set_failure(ds, event->code, event->text);
+    record_failure(state, event);
 }
 
 static void apply_dataset_recalled(struct dataset_state *ds, const struct event *event)
@@ -344,19 +361,34 @@ static void record_transfer(struct state *state, const struct dataset_state *ds,
     chronicle_add(&state->chronicle, RECORD_TRANSFER, &record);
 }
 
+/* The newest of each side, from the rows. */
+static void find_newest(struct dataset_state *ds)
+{
+    for (int side = 0; side < SIDE_COUNT; side++) {
+        bool found = false;
+        for (size_t i = 0; i < ds->rows.n; i++)
+            if ((ds->rows.v[i].sides & ROW_ON(side)) != 0) {
+                ds->holding[side].newest = ds->rows.v[i].creation;
+                found = true;
+            }
+        if (!found)
+            ds->holding[side].newest = 0;
+    }
+}
+
 /* What the sides hold changes with the step; the next listing says the same, or corrects it. */
 static void move_snapshots(const struct state *state, struct dataset_state *ds,
                            const struct step_state *step)
 {
     bool moved;
-    if (step->start == NULL || step->end == NULL)
-        return;
     if (is_transfer(step))
         moved = row_table_receive(&ds->rows, step->end);
     else
         moved = row_table_destroy(&ds->rows, step->side, step->start, step->end);
-    if (moved)
-        weigh_rows(state, ds);
+    if (!moved)
+        return;
+    weigh_rows(state, ds);
+    find_newest(ds);
 }
 
 static void apply_step_finished(struct state *state, struct dataset_state *ds,
@@ -389,6 +421,9 @@ static void apply_step(struct state *state, struct dataset_state *ds, const stru
     if (event->step >= ds->step_count)
         return;
     struct step_state *step = &ds->steps[event->step];
+    bool is_planned = step->start != NULL && step->end != NULL;
+    if (!is_planned && event->kind != EVENT_STEP_PLANNED)
+        return; /* nobody knows what it is */
     switch (event->kind) {
     case EVENT_STEP_PLANNED:
         step->op = event->op;
@@ -400,6 +435,8 @@ static void apply_step(struct state *state, struct dataset_state *ds, const stru
         step->status = STEP_RUNNING;
         step->resumed = event->flag;
         step->started = event->time;
+        step->finished = 0;
+        step->bytes = step->bytes_total = 0;
         break;
     case EVENT_STEP_PROGRESS:
         note_bytes(state, step, event);
@@ -493,9 +530,14 @@ static void record_line(struct state *state, const struct event *event)
 
 static void apply_configured(struct state *state, const struct event *event)
 {
+    bool weighs_otherwise = state->has_remote != event->flag;
     state->has_remote = event->flag;
     state->interval = event->interval;
     state->period = event->period;
+    for (size_t i = 0; i < state->n && weighs_otherwise; i++) {
+        weigh_rows(state, state->v[i]);
+        state->v[i]->revision++;
+    }
 }
 
 /* Events that are of no dataset; false for the others. */
@@ -518,6 +560,9 @@ static bool apply_to_whole(struct state *state, const struct event *event)
         apply_state_recalled(state, event);
         return true;
     case EVENT_CYCLE_RECALLED:
+        /* numbers go on where they were */
+        if (event->cycle > state->cycle)
+            state->cycle = event->cycle;
         recall(state, RECORD_CYCLE, event);
         return true;
     case EVENT_TRANSFER_RECALLED:
@@ -553,8 +598,9 @@ void state_apply(struct state *state, const struct event *event)
             return;
         }
         struct dataset_state *ds = state_find(state, event->dataset);
-        if (ds != NULL)
-            apply_to_dataset(state, ds, event);
+        if (ds == NULL)
+            return;
+        apply_to_dataset(state, ds, event);
     }
     record_line(state, event);
 }

@@ -35,11 +35,12 @@ struct dataset_state {
     int64_t failing;           /* since then; 0: it is not */
     uint64_t sent, destroyed;  /* snapshots, in the newest run */
     uint64_t sent_bytes;       /* bytes, in the newest run */
-    uint64_t failures;         /* in a row */
-    enum err_code code;        /* of the newest failure, while STATUS_FAILED */
+    uint64_t failures;         /* in a row; an interrupted run is none */
+    enum err_code code;        /* of the newest failure, until a success */
     char *text;                /* its words, or NULL; owned */
     uint64_t seen_in;          /* the cycle that saw it last */
-    uint64_t drawing;          /* for whoever draws the state: when it was drawn; not folded */
+    uint64_t drawing;          /* for whoever draws the state, and not folded: when it was drawn, */
+    enum verdict_level drawn;  /* and as what */
     uint64_t revision;         /* grows with every change but that of a transfer's progress */
     struct row_table arriving; /* a table that is not complete yet, */
     bool is_arriving;          /* where its first rows came */
@@ -79,6 +80,9 @@ size_t dataset_steps_done(const struct dataset_state *ds);
 
 /* What is known of a dataset, or NULL. */
 struct dataset_state *state_find(const struct state *state, const char *name);
+
+/* Makes the "recalled" event of a record. Its strings are the record's. */
+void record_recall(enum record_kind kind, const struct record *record, struct event *ret);
 
 /* What a process must be told so that its state becomes like this one. */
 typedef void state_replay_fn(void *arg, const struct event *event);

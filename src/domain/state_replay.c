@@ -1,15 +1,16 @@
 /* The state as events: what another process folds to arrive at the same. */
 #include "state.h"
 
-static void replay_record(enum record_kind kind, const struct record *record, state_replay_fn *fn,
-                          void *arg)
+#include <stdlib.h>
+
+void record_recall(enum record_kind kind, const struct record *record, struct event *ret)
 {
     static const enum event_kind KINDS[RECORD_KIND_COUNT] = {
         [RECORD_CYCLE] = EVENT_CYCLE_RECALLED,     [RECORD_TRANSFER] = EVENT_TRANSFER_RECALLED,
         [RECORD_FAILURE] = EVENT_FAILURE_RECALLED, [RECORD_DAY] = EVENT_DAY_RECALLED,
         [RECORD_LINE] = EVENT_LOG_RECALLED,
     };
-    struct event event = {.kind = KINDS[kind],
+    *ret = (struct event){.kind = KINDS[kind],
                           .time = record->time,
                           .started = record->started,
                           .cycle = record->cycle,
@@ -27,7 +28,14 @@ static void replay_record(enum record_kind kind, const struct record *record, st
                           .code = record->code,
                           .text = record->text};
     for (int side = 0; side < SIDE_COUNT; side++)
-        event.holding[side].space = record->space[side];
+        ret->holding[side].space = record->space[side];
+}
+
+static void replay_record(enum record_kind kind, const struct record *record, state_replay_fn *fn,
+                          void *arg)
+{
+    struct event event;
+    record_recall(kind, record, &event);
     fn(arg, &event);
 }
 
@@ -90,7 +98,7 @@ static void replay_steps(const struct dataset_state *ds, state_replay_fn *fn, vo
         if (step->start == NULL || step->end == NULL)
             continue;
         fn(arg, &event);
-        if (step->status == STEP_PENDING)
+        if (step->status == STEP_PENDING && step->bytes == 0 && step->bytes_total == 0)
             continue;
         event = (struct event){.kind = EVENT_STEP_RECALLED,
                                .dataset = ds->name,
@@ -103,6 +111,20 @@ static void replay_steps(const struct dataset_state *ds, state_replay_fn *fn, vo
                                .bytes_total = step->bytes_total};
         fn(arg, &event);
     }
+}
+
+/* The part of a table that has come: its rest is still to come, to whoever is told this too. */
+static void replay_arriving(const struct dataset_state *ds, state_replay_fn *fn, void *arg)
+{
+    struct snapshot_row *rows = row_table_list(&ds->arriving);
+    struct event event = {.kind = EVENT_DATASET_SNAPSHOTS,
+                          .dataset = ds->name,
+                          .first = true,
+                          .flag = true,
+                          .rows = rows,
+                          .row_count = ds->arriving.n};
+    fn(arg, &event);
+    free(rows);
 }
 
 void state_replay_dataset(const struct dataset_state *ds, state_replay_fn *fn, void *arg)
@@ -121,6 +143,8 @@ void state_replay_dataset(const struct dataset_state *ds, state_replay_fn *fn, v
                          .rows = ds->rows.v,
                          .row_count = ds->rows.n};
     fn(arg, &rows);
+    if (ds->is_arriving)
+        replay_arriving(ds, fn, arg);
     if (ds->step_count > 0)
         replay_steps(ds, fn, arg);
     struct event recalled = {.kind = EVENT_DATASET_RECALLED,

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "names.h"
+#include "seconds.h"
 #include "text.h"
 
 static void add_duration(struct str *out, const char *before, int64_t seconds, const char *after)
@@ -26,7 +27,7 @@ static struct finding late(int64_t since)
 
 static int64_t patience(const struct state *state)
 {
-    return 2 * state->interval + VERDICT_GRACE;
+    return seconds_add(seconds_add(state->interval, state->interval), VERDICT_GRACE);
 }
 
 static struct finding judge_without_copy(const struct dataset_state *ds, struct str *why)
@@ -48,20 +49,22 @@ static struct finding judge(const struct state *state, const struct dataset_stat
 {
     if (ds->copied == 0)
         return judge_without_copy(ds, why);
-    if (ds->coming_since != 0 && now - ds->coming_since > patience(state)) {
-        add_duration(why, "a snapshot has waited to be sent for ", now - ds->coming_since, "");
-        return late(ds->coming_since + patience(state));
+    int64_t waited = seconds_since(ds->coming_since, now);
+    if (ds->coming_since != 0 && waited > patience(state)) {
+        add_duration(why, "a snapshot has waited to be sent for ", waited, "");
+        return late(seconds_add(ds->coming_since, patience(state)));
     }
-    if (ds->last_success != 0 && now - ds->last_success > patience(state) &&
-        ds->status != STATUS_RUNNING) {
-        add_duration(why, "no run has succeeded for ", now - ds->last_success, "");
-        return late(ds->last_success + patience(state));
+    int64_t idle = seconds_since(ds->last_success, now);
+    if (ds->last_success != 0 && idle > patience(state) && ds->status != STATUS_RUNNING) {
+        add_duration(why, "no run has succeeded for ", idle, "");
+        return late(seconds_add(ds->last_success, patience(state)));
     }
-    int64_t allowed = 2 * state->period + state->interval;
-    if (state->period != 0 && now - ds->copied > allowed) {
-        add_duration(why, "its newest copy is of ", now - ds->copied,
+    int64_t age = seconds_since(ds->copied, now);
+    int64_t allowed = seconds_add(seconds_add(state->period, state->period), state->interval);
+    if (state->period != 0 && age > allowed) {
+        add_duration(why, "its newest copy is of ", age,
                      " ago: is nobody taking snapshots any more?");
-        return late(ds->copied + allowed);
+        return late(seconds_add(ds->copied, allowed));
     }
     return (struct finding){.level = VERDICT_SAFE};
 }
@@ -75,7 +78,7 @@ enum verdict_level verdict_of_dataset(const struct state *state, const struct da
     struct str *words = why == NULL ? &ignored : why;
     if (ds->status == STATUS_REMOTE_ONLY) {
         found.level = VERDICT_IGNORED;
-    } else if (ds->status == STATUS_FAILED) {
+    } else if (ds->failing != 0) {
         found = (struct finding){.level = VERDICT_FAILED, .since = ds->failing};
         str_add(words, "its newest run failed");
     } else if (ds->status == STATUS_UNKNOWN) {
@@ -106,8 +109,8 @@ static void count(struct verdict *verdict, const struct dataset_state *ds, enum 
         verdict->since = since;
     if (ds->copied == 0)
         verdict->behind = -1;
-    else if (verdict->behind >= 0 && now - ds->copied > verdict->behind)
-        verdict->behind = now - ds->copied;
+    else if (verdict->behind >= 0 && seconds_since(ds->copied, now) > verdict->behind)
+        verdict->behind = seconds_since(ds->copied, now);
 }
 
 void verdict_of(const struct state *state, int64_t now, struct verdict *ret)
@@ -127,51 +130,75 @@ void verdict_of(const struct state *state, int64_t now, struct verdict *ret)
     }
 }
 
-/* "1 dataset", "42 datasets". */
-static void add_count(struct str *out, size_t n)
+static void describe_age(const struct verdict *verdict, const struct state *state, struct str *out)
 {
-    str_add_format(out, "%zu dataset%s", n, n == 1 ? "" : "s");
+    bool one = verdict->datasets == 1;
+    if (verdict->behind < 0)
+        return;
+    if (state->has_remote)
+        add_duration(out, one ? "; its newest copy is " : "; the oldest copy is ", verdict->behind,
+                     " behind");
+    else
+        add_duration(out,
+                     one ? "; its newest snapshot was taken "
+                         : "; the oldest of their newest snapshots was taken ",
+                     verdict->behind, " ago");
+}
+
+/* "The one dataset", "All 42 datasets", "3 of 42 datasets". */
+static void add_share(struct str *out, size_t n, size_t total)
+{
+    if (total == 1)
+        str_add(out, "The one dataset");
+    else if (n == total)
+        str_add_format(out, "All %zu datasets", total);
+    else
+        str_add_format(out, "%zu of %zu datasets", n, total);
 }
 
 static void describe_safe(const struct verdict *verdict, const struct state *state, struct str *out)
 {
-    if (verdict->datasets == 1) {
-        str_add(out, "The one dataset is safe");
-    } else {
-        str_add(out, "All ");
-        add_count(out, verdict->datasets);
-        str_add(out, " are safe");
-    }
-    if (verdict->behind >= 0)
-        add_duration(out,
-                     state->has_remote ? "; the oldest copy is "
-                                       : "; the oldest of their newest snapshots is of ",
-                     verdict->behind, state->has_remote ? " behind" : " ago");
+    add_share(out, verdict->safe, verdict->datasets);
+    str_add(out, verdict->safe == 1 ? " is safe" : " are safe");
+    if (verdict->safe < verdict->datasets)
+        str_add(out, "; nothing is known of the others yet");
+    else
+        describe_age(verdict, state, out);
 }
 
 static void describe_unsafe(const struct verdict *verdict, const struct state *state, int64_t now,
                             struct str *out)
 {
     const struct dataset_state *worst = verdict->worst;
+    const char *are_late = verdict->late == 1 ? "is late" : "are late";
     if (verdict->failed > 0) {
-        str_add_format(out, "%zu of ", verdict->failed);
-        add_count(out, verdict->datasets);
+        add_share(out, verdict->failed, verdict->datasets);
         str_add(out, " failed");
         if (verdict->late > 0)
-            str_add_format(out, " and %zu %s late", verdict->late,
-                           verdict->late == 1 ? "is" : "are");
+            str_add_format(out, ", %zu %s", verdict->late, are_late);
     } else {
-        str_add_format(out, "%zu of ", verdict->late);
-        add_count(out, verdict->datasets);
-        str_add(out, verdict->late == 1 ? " is late" : " are late");
+        add_share(out, verdict->late, verdict->datasets);
+        str_add_format(out, " %s", are_late);
     }
-    if (worst != NULL) {
-        str_add_format(out, "; %s: ", name_shown(worst->name));
-        if (worst->status == STATUS_FAILED)
-            str_add(out, worst->text == NULL ? "failed" : worst->text);
-        else
-            verdict_of_dataset(state, worst, now, out, NULL);
-    }
+    if (worst == NULL)
+        return;
+    str_add_format(out, "; %s: ", name_shown(worst->name));
+    if (worst->failing != 0)
+        str_add(out, worst->text == NULL ? err_code_name(worst->code) : worst->text);
+    else
+        verdict_of_dataset(state, worst, now, out, NULL);
+}
+
+static void describe_unknown(const struct verdict *verdict, const struct state *state,
+                             struct str *out)
+{
+    if (state->n > 0 && verdict->datasets == 0)
+        str_add(out, "Only the remote has datasets: there is nothing here to keep safe");
+    else if (state->cycle_running)
+        str_add(out, state->has_remote ? "The first look at both sides is under way"
+                                       : "The first look at the datasets is under way");
+    else
+        str_add(out, "Nothing is known yet");
 }
 
 void verdict_describe(const struct verdict *verdict, const struct state *state, int64_t now,
@@ -180,11 +207,10 @@ void verdict_describe(const struct verdict *verdict, const struct state *state, 
     bool cycle_failed = state->cycle_code != ERR_NONE && state->cycle_code != ERR_INTERRUPTED;
     if (cycle_failed)
         str_add_format(out, "The newest cycle failed: %s",
-                       state->cycle_text == NULL ? "" : state->cycle_text);
-    else if (verdict->level == VERDICT_UNKNOWN && state->cycle_running)
-        str_add(out, "The first look at both sides is under way");
+                       state->cycle_text == NULL ? err_code_name(state->cycle_code)
+                                                 : state->cycle_text);
     else if (verdict->level == VERDICT_UNKNOWN)
-        str_add(out, "Nothing is known yet");
+        describe_unknown(verdict, state, out);
     else if (verdict->level == VERDICT_SAFE)
         describe_safe(verdict, state, out);
     else
@@ -197,7 +223,7 @@ void verdict_advise(const struct verdict *verdict, const struct state *state, st
         return;
     if (state->cycle_code != ERR_NONE && state->cycle_code != ERR_INTERRUPTED)
         str_add(out, err_code_advice(state->cycle_code));
-    else if (verdict->worst != NULL && verdict->worst->status == STATUS_FAILED)
+    else if (verdict->worst != NULL && verdict->worst->failing != 0)
         str_add(out, err_code_advice(verdict->worst->code));
 }
 

@@ -3,10 +3,10 @@
  *
  * A dataset is
  * - ignored where only the remote has it: there is nothing here to lose;
- * - failed where its newest run failed;
+ * - failed where a run failed and none has succeeded since; one that was interrupted counts not;
  * - late where it has no copy, where snapshots that the remote wants have waited for longer than
- *   two intervals and VERDICT_GRACE, where no run has succeeded for that long, or where its newest
- *   copy is older than two of the shortest period that a policy names ("daily") and an interval:
+ *   two intervals and VERDICT_GRACE, where none runs and none has succeeded for that long, or where
+ *   its newest copy is older than two of the shortest period that a policy names ("daily") and an interval:
  *   then nobody takes snapshots any more;
  * - else safe. Without a remote the newest local snapshot is the copy.
  * The whole is as bad as its worst dataset, and failed where the newest cycle failed as a whole.

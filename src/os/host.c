@@ -18,7 +18,8 @@
 #include "system.h"
 
 /* What a terminal that does not know its size is taken for. */
-#define TERMINAL_WIDTH 80
+#define TERMINAL_WIDTH  80
+#define TERMINAL_HEIGHT 24
 
 /* Writes the name of the runtime folder, which may be missing. Returns 0, or -1: it is too long. */
 static int choose_runtime_dir(char ret[HOST_PATH_MAX])
@@ -248,6 +249,16 @@ unsigned host_terminal_width(int fd)
     if (ioctl(fd, TIOCGWINSZ, &size) != 0 || size.ws_col == 0)
         return TERMINAL_WIDTH;
     return size.ws_col;
+}
+
+unsigned host_terminal_height(int fd)
+{
+    struct winsize size = {0};
+    if (isatty(fd) != 1)
+        return 0;
+    if (ioctl(fd, TIOCGWINSZ, &size) != 0 || size.ws_row == 0)
+        return TERMINAL_HEIGHT;
+    return size.ws_row;
 }
 
 int host_random(void *ret, size_t size, struct err *e)

@@ -59,6 +59,9 @@ void host_own_name(char ret[HOST_NAME_SIZE]);
 /* Columns of the terminal at `fd`, or 0 where it is none. */
 unsigned host_terminal_width(int fd);
 
+/* Its lines, or 0 where it is none. */
+unsigned host_terminal_height(int fd);
+
 /* A random number that nobody can guess. Fails where the system has none. */
 int host_random(void *ret, size_t size, struct err *e);
 

@@ -282,28 +282,12 @@ static int write_all(struct logsink *sink, const char *data, size_t len)
     return done == len ? 0 : -1;
 }
 
-static void add_escaped(struct str *line, const char *text)
-{
-    for (const char *at = text; *at != '\0'; at++) {
-        unsigned char c = (unsigned char)*at;
-        unsigned char next = (unsigned char)at[1];
-        if (c < 0x20 || c == 0x7f) {
-            str_add_format(line, "\\x%02x", c);
-        } else if (c == 0xc2 && next >= 0x80 && next <= 0x9f) {
-            str_add_format(line, "\\x%02x\\x%02x", c, next);
-            at++;
-        } else {
-            str_add_char(line, *at);
-        }
-    }
-}
-
 static void add_line(struct str *lines, int64_t now, const char *level, const char *text)
 {
     char time[TEXT_FIGURE_MAX];
     text_time(time, now);
     str_add_format(lines, "%s %s ", time, level);
-    add_escaped(lines, text);
+    str_add_escaped(lines, text);
     str_add_char(lines, '\n');
 }
 

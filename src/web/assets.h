@@ -18,4 +18,7 @@ extern const size_t ASSET_COUNT;
 /* The asset of that name, or NULL. */
 const struct asset *asset_find(const char *name);
 
+/* The same, `*ret_size` bytes as gzip that live for ever; NULL where that is not shorter. */
+const void *asset_packed(const struct asset *asset, size_t *ret_size);
+
 #endif

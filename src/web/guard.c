@@ -7,8 +7,8 @@
 #include <string.h>
 #include <strings.h>
 
-#include "limits.h"
 #include "mem.h"
+#include "web_limits.h"
 
 /* The longest token with its user that is decoded. */
 #define CREDENTIALS_MAX 2048

@@ -192,6 +192,8 @@ static void write_holdings(const struct state *state, const char *name, const ch
 void metrics_write_state(const struct state *state, int64_t now, struct str *out)
 {
     metric_add_gauge(out, "backupd_cycle_running", "1 while a cycle runs.", state->cycle_running);
+    metric_add_time(out, "backupd_cycle_started_timestamp_seconds",
+                    "Begin of the running or newest cycle.", state->cycle_started);
     metric_add_time(out, "backupd_cycle_last_success_timestamp_seconds",
                     "End of the newest cycle in which every dataset succeeded.",
                     state->last_success);

@@ -205,9 +205,10 @@ void page_add_paging(const char *path, size_t from, size_t count, struct str *ou
         str_add_format(out, "There are %zu.", count);
     else
         str_add_format(out, "%zu to %zu of %zu.", from + 1, end, count);
+    size_t shown = from < count ? from : count;
     if (from > 0)
         str_add_format(out, " <a href=\"%s?from=%zu\" rel=\"prev\">Those before</a>", path,
-                       from > PAGE_ROWS ? from - PAGE_ROWS : 0);
+                       shown > PAGE_ROWS ? shown - PAGE_ROWS : 0);
     if (from < count && end < count)
         str_add_format(out, " <a href=\"%s?from=%zu\" rel=\"next\">Those after</a>", path, end);
     str_add(out, "</p>\n");

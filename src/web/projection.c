@@ -6,6 +6,7 @@
 #include "event_json.h"
 #include "mem.h"
 #include "str.h"
+#include "verdict.h"
 #include "views.h"
 
 void projection_init(struct projection *projection, uint32_t boot)
@@ -81,6 +82,20 @@ void projection_apply(struct projection *projection, const struct event *event)
     event_encode_brief(event, &line);
     stream_add(projection->events, line.s, line.len - 1);
     str_fini(&line);
+}
+
+void projection_judge(struct projection *projection, int64_t now)
+{
+    for (size_t i = 0; i < projection->state.n; i++) {
+        struct dataset_state *ds = projection->state.v[i];
+        enum verdict_level level = verdict_of_dataset(&projection->state, ds, now, NULL, NULL);
+        if (level == ds->drawn)
+            continue;
+        ds->drawn = level;
+        ds->revision++;
+        mark(projection, ds);
+    }
+    projection->is_dirty = true;
 }
 
 static uint64_t count_records(const struct projection *projection)

@@ -38,6 +38,12 @@ void projection_apply(struct projection *projection, const struct event *event);
 /* Everything that was before is known now. */
 void projection_set_ready(struct projection *projection);
 
+/*
+ * Time alone makes a dataset late: notes those whose verdict is another than when it was drawn. The
+ * next message tells of them, and of the time, also where there is none.
+ */
+void projection_judge(struct projection *projection, int64_t now);
+
 /* Adds one message to `changes` for all that was applied since the last. */
 void projection_flush(struct projection *projection, int64_t now);
 

@@ -7,13 +7,13 @@
 
 #include "assets.h"
 #include "clock.h"
-#include "limits.h"
 #include "mem.h"
 #include "names.h"
 #include "pages.h"
 #include "text.h"
 #include "verdict.h"
 #include "views.h"
+#include "web_limits.h"
 
 #define JSON  "application/json"
 #define HTML  "text/html; charset=utf-8"
@@ -205,12 +205,24 @@ static void answer_asset(struct request *request, const char *name)
         return;
     }
     const char *known = request_header(request, "If-None-Match");
-    request_set_header(request, "ETag", asset->etag);
+    char etag[64];
+    size_t size = 0;
+    /* a weak one: packed or not, it is the same file */
+    snprintf(etag, sizeof(etag), "W/%s", asset->etag);
+    request_set_header(request, "ETag", etag);
     request_set_header(request, "Cache-Control", "no-cache");
-    if (known != NULL && strstr(known, asset->etag) != NULL)
+    request_set_header(request, "Vary", "Accept-Encoding");
+    if (known != NULL && strstr(known, asset->etag) != NULL) {
         request_respond_static(request, 304, NULL, "", 0);
-    else
-        request_respond_static(request, 200, asset->type, asset->data, asset->size);
+        return;
+    }
+    const void *packed = request_takes_gzip(request) ? asset_packed(asset, &size) : NULL;
+    if (packed != NULL) {
+        request_set_header(request, "Content-Encoding", "gzip");
+        request_respond_static(request, 200, asset->type, packed, size);
+        return;
+    }
+    request_respond_static(request, 200, asset->type, asset->data, asset->size);
 }
 
 /* ---- the program's view ---- */

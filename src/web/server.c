@@ -15,8 +15,9 @@
 #include <poll.h>
 
 #include "clock.h"
-#include "limits.h"
+#include "gzip.h"
 #include "mem.h"
+#include "web_limits.h"
 
 /* How often limits of time are looked at, and where there is no epoll, everything. */
 #define TICK_MS      1000
@@ -25,7 +26,7 @@
 /* Connections that are accepted before others get a turn. */
 #define ACCEPT_MAX 64
 
-#define HEADERS_MAX 4
+#define HEADERS_MAX 6
 
 struct conn {
     struct server *server;
@@ -378,10 +379,25 @@ static void queue(struct request *request, unsigned status, const char *type,
     MHD_destroy_response(response);
 }
 
+bool request_takes_gzip(const struct request *request)
+{
+    return gzip_is_accepted(request_header(request, "Accept-Encoding"));
+}
+
 void request_respond(struct request *request, unsigned status, const char *type, struct str *body)
 {
     size_t len = body->len;
     char *data = str_take(body);
+    size_t packed_len = 0;
+    char *packed =
+        len >= GZIP_WORTH && request_takes_gzip(request) ? gzip_pack(data, len, &packed_len) : NULL;
+    if (packed != NULL) {
+        free(data);
+        data = packed;
+        len = packed_len;
+        request_set_header(request, "Content-Encoding", "gzip");
+    }
+    request_set_header(request, "Vary", "Accept-Encoding");
     queue(request, status, type,
           MHD_create_response_from_buffer_with_free_callback(len, data, free));
 }

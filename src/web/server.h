@@ -70,7 +70,10 @@ void request_address(const struct request *request, char *ret, size_t size);
 /* A header of the answer, before it is given. */
 void request_set_header(struct request *request, const char *name, const char *value);
 
-/* Answers. `body` is emptied, and the caller's still. */
+/* Whether the client takes answers in gzip. */
+bool request_takes_gzip(const struct request *request);
+
+/* Answers, packed where the client takes that. `body` is emptied, and the caller's still. */
 void request_respond(struct request *request, unsigned status, const char *type, struct str *body);
 
 /* Answers with bytes that live for ever. */

@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "limits.h"
 #include "mem.h"
 #include "str.h"
 #include "text.h"
+#include "web_limits.h"
 
 /* What a client is told that cannot go on where it was. */
 static const char RESET[] = "event: reset\ndata: {}\n\n";

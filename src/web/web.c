@@ -16,7 +16,6 @@
 #include "event_json.h"
 #include "guard.h"
 #include "host.h"
-#include "limits.h"
 #include "lines.h"
 #include "loop.h"
 #include "projection.h"
@@ -26,6 +25,7 @@
 #include "server.h"
 #include "settings.h"
 #include "text.h"
+#include "web_limits.h"
 
 #define ENGINE_FD    0
 #define FIRST_SOCKET 3
@@ -86,6 +86,15 @@ static void keep_alive(void *arg)
     server_wake_stream(web->server, web->projection.events);
     server_wake_stream(web->server, web->projection.changes);
     loop_add_timer(web->loop, WEB_KEEPALIVE_SECONDS * INT64_C(1000), keep_alive, web);
+}
+
+static void judge(void *arg)
+{
+    struct web *web = arg;
+    projection_judge(&web->projection, clock_now());
+    projection_flush(&web->projection, clock_now());
+    server_wake_stream(web->server, web->projection.changes);
+    loop_add_timer(web->loop, WEB_JUDGE_SECONDS * INT64_C(1000), judge, web);
 }
 
 static void tick(void *arg)
@@ -302,6 +311,7 @@ int web_main(const char *user, const char *folder, const char *sockets)
     web.engine = loop_add_fd(web.loop, ENGINE_FD, POLLIN, handle_engine, &web);
     tick(&web);
     keep_alive(&web);
+    judge(&web);
     if (loop_run(web.loop, &e) != 0) {
         complain(&e);
         return 1;

@@ -1,5 +1,5 @@
 #!/bin/bash
-# demo.sh BINARY: backupd at work on real ZFS, to watch. On a machine with ZFS it makes two pools on scratch files;
+# demo.sh BINARY [PORT]: backupd at work on real ZFS, to watch. On a machine with ZFS it makes two pools on scratch files;
 # elsewhere it boots an emulated one. Ctrl-C, SIGTERM or a closed terminal ends it, and nothing is left behind.
 
 set -u -o pipefail
@@ -24,6 +24,13 @@ attend() {
     wait $!
 }
 
+# 8888, or the next port on which nobody answers.
+free_port() {
+    local port=8888
+    while (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do port=$((port + 1)); done
+    echo $port
+}
+
 # --- an emulated machine ---
 
 leave_guest() {
@@ -41,7 +48,9 @@ demo_in_guest() {
     attend "$here/vm.sh" start "$scratch" 2.3 --owner $$ || die "the machine did not start"
     attend "$here/vm.sh" put "$scratch" "$1" /root/backupd || die "cannot copy $1 into it"
     attend "$here/vm.sh" put "$scratch" "${BASH_SOURCE[0]}" /root/demo.sh || die "cannot copy the demo into it"
-    attend "$here/vm.sh" ssh "$scratch" -n bash /root/demo.sh /root/backupd
+    page=$(free_port)
+    attend "$here/vm.sh" forward "$scratch" "$page" 8888 || die "cannot reach the machine's port"
+    attend "$here/vm.sh" ssh "$scratch" -n bash /root/demo.sh /root/backupd "$page"
 }
 
 # --- this machine ---
@@ -120,7 +129,7 @@ daily = 6
 interval = "20s"
 
 [history]
-path = ""
+path = "$scratch/history.sqlite"
 END
 }
 
@@ -175,10 +184,12 @@ backupd runs below and keeps a copy of $tank/data in $copy/data, two pools that 
 In $tank/data are filesystems, a volume (/disk) and an encrypted dataset (/secret), whose key the copy never sees.
 Files are written and snapshots named hourly-... and daily-... are taken all the time, as a cron job would.
 
+    The dashboard: http://127.0.0.1:$page/
+
 $(sed '/^\[history\]/,$d; s/^./    &/' "$scratch/backupd.toml")
 Every 20 seconds a cycle: it lists both sides, plans, destroys what no policy keeps, sends what the copy lacks.
 The lines with a time are backupd's log; those that begin with "demo" say what was done to the data meanwhile.
-There is no dashboard in this version. Ctrl-C ends it all and removes the pools.
+The page shows all of it, and has buttons to take a snapshot and to start a cycle. Ctrl-C ends it all and removes the pools.
 
 END
 }
@@ -187,6 +198,9 @@ demo_here() {
     local binary=$1
     scratch=$(mktemp -d /var/tmp/bkdemo.XXXXXX)
     trap leave EXIT
+    local port=8888
+    [ -n "$page" ] || port=$(free_port)
+    page=${page:-$port}
     make_pools
     make_tree
     write_config
@@ -195,18 +209,20 @@ demo_here() {
     writer=$!
     # Its lock and socket belong to the demo, not to a daemon that this machine may have.
     mkdir -m 700 "$scratch/run"
-    RUNTIME_DIRECTORY=$scratch/run "$binary" -config "$scratch/backupd.toml" </dev/null &
+    RUNTIME_DIRECTORY=$scratch/run "$binary" -config "$scratch/backupd.toml" -addr "127.0.0.1:$port" </dev/null &
     daemon=$!
     wait "$daemon"
     daemon=
     die "backupd ended"
 }
 
-[ $# = 1 ] || {
-    echo "usage: demo.sh BINARY" >&2
+[ $# = 1 ] || [ $# = 2 ] || {
+    echo "usage: demo.sh BINARY [PORT]" >&2
     exit 2
 }
 binary=$(realpath "$1")
+# In the emulated machine: the port by which its 8888 is reached from outside.
+page=${2-}
 [ -x "$binary" ] || die "cannot run $binary"
 if [ "$(id -u)" != 0 ]; then
     command -v sudo >/dev/null || die "this needs root: it makes pools, or a machine with them"

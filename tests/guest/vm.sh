@@ -11,6 +11,8 @@
 #   vm.sh ssh DIR COMMAND...              run it as root, joined with spaces as ssh does
 #   vm.sh put DIR LOCAL... REMOTE         copy files or folders in
 #   vm.sh get DIR REMOTE LOCAL            copy one out
+#   vm.sh forward DIR PORT GUEST_PORT     make 127.0.0.1:GUEST_PORT of the guest reachable as 127.0.0.1:PORT here; what
+#                                         comes through it comes from the guest itself
 #   vm.sh kill DIR                        cut the power
 #   vm.sh stop DIR                        export the pools, sync, power off
 #
@@ -250,6 +252,7 @@ ssh)
     ;;
 put) copy_in "$@" ;;
 get) in_guest "$1" scp -r -p "root@127.0.0.1:$2" "$(realpath "$3")" ;;
+forward) in_guest "$1" ssh -O forward -L "127.0.0.1:$2:127.0.0.1:$3" root@127.0.0.1 ;;
 kill) kill_guest "$1" ;;
 stop) stop_guest "$1" ;;
 --watch) watch "$@" ;;

@@ -55,5 +55,7 @@ ssh_host = "$host"
 hourly = 48
 [sync]
 interval = "1m"
+[history]
+path = "$dir/history.sqlite"
 END
 exec "$backupd" -config "$dir/backupd.toml" "$@"

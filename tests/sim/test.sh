@@ -347,6 +347,46 @@ test_a_machine_that_cannot_be_reached_is_told() {
     sync_ok
 }
 
+test_a_transfer_whose_connection_breaks_is_resumed() {
+    local pid
+    config ssh
+    sync_ok
+    sim write $SRC/a 6000000
+    zfs snapshot $SRC/a@daily-4
+    sim fault "once 'zfs send*/a@daily-4' rate 3000000"
+    once &
+    pid=$!
+    for _ in {1..100}; do
+        [ "$(token /a)" = - ] || break
+        sleep 0.05
+    done
+    sim down
+    wait $pid
+    [ "$(token /a)" != - ] || fail "there is no token"
+    sim up
+    sync_ok
+    assert_said 'resume'
+    assert_equal "$(guids here /a | tail -n 1)" "$(guids there /a | tail -n 1)"
+}
+
+test_a_daemon_ends_when_it_is_told_to_and_takes_all_its_children_along() {
+    local pid
+    config ssh
+    sim fault "match 'zfs send*' rate 100000"
+    "$backupd" -config "$DIR/backupd.toml" -logfile "$DIR/log" >"$DIR/out" 2>&1 </dev/null &
+    pid=$!
+    for _ in {1..100}; do
+        [ "$(calls 'zfs receive')" = 0 ] || break
+        sleep 0.05
+    done
+    kill $pid
+    wait $pid
+    assert_equal '' "$(pgrep -f -- "$RUNTIME_DIRECTORY")"
+    sim faults clear
+    sync_ok
+    assert_alike
+}
+
 test_an_answer_that_is_lost_destroys_nothing_else() {
     KEEP_LOCAL=9 KEEP_REMOTE=2 config ssh
     sync_ok

@@ -412,6 +412,31 @@ static void numbers_are_decimal_whole_and_fit(void **state)
     assert_int_equal(parse_i64("", &i), -1);
 }
 
+static void text_is_cut_between_characters(void **state)
+{
+    (void)state;
+    assert_int_equal(0, text_fit("abc", 0));
+    assert_int_equal(2, text_fit("abc", 2));
+    assert_int_equal(3, text_fit("abc", SIZE_MAX));
+    assert_int_equal(2, text_fit("\xc3\xa4\xc3\xa4", 1));
+    assert_int_equal(0, text_fit("\xe6\x97\xa5", 1));
+    assert_int_equal(3, text_fit("\xe6\x97\xa5\xe6", 3));
+    assert_int_equal(4, text_fit("\xf0\x9f\x98\x80x", 2));
+}
+
+static void what_steers_or_reorders_a_line_is_written_out(void **state)
+{
+    (void)state;
+    struct str out;
+    str_init(&out);
+    str_add_escaped(&out, "a\n\x1b\x7f \xc2\x9b\xc2\xa0\xc3\xa4\xe2\x80\xae\xe2\x80\xa6"
+                          "\xe2\x81\xa6\xef\xbb\xbf\xe2");
+    assert_string_equal("a\\x0a\\x1b\\x7f \\xc2\\x9b\xc2\xa0\xc3\xa4\\xe2\\x80\\xae\xe2\x80\xa6"
+                        "\\xe2\\x81\\xa6\\xef\\xbb\\xbf\xe2",
+                        out.s);
+    str_fini(&out);
+}
+
 static void arrays_double_as_they_grow(void **state)
 {
     (void)state;
@@ -454,6 +479,8 @@ int main(void)
         cmocka_unit_test(durations_are_shown_in_two_figures),
         cmocka_unit_test(durations_are_read_with_their_units),
         cmocka_unit_test(numbers_are_decimal_whole_and_fit),
+        cmocka_unit_test(text_is_cut_between_characters),
+        cmocka_unit_test(what_steers_or_reorders_a_line_is_written_out),
         cmocka_unit_test(arrays_double_as_they_grow),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

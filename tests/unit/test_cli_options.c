@@ -63,6 +63,10 @@ static void commands_take_their_arguments_and_no_more(void **state)
     assert_string_equal(options.argument, "daily");
     assert_int_equal(PARSE(&options, &e, "snapshot"), -1);
     assert_int_equal(PARSE(&options, &e, "snapshot", "daily", "weekly"), -1);
+    assert_int_equal(PARSE(&options, &e, "status", "-json"), 0);
+    assert_int_equal(options.command, COMMAND_STATUS);
+    assert_true(options.json);
+    assert_int_equal(PARSE(&options, &e, "snapshot", "daily", "-json"), -1);
     assert_int_equal(PARSE(&options, &e, "adopt"), 0);
     assert_int_equal(PARSE(&options, &e, "adopt", "/home"), 0);
     assert_int_equal(PARSE(&options, &e, "check", "what"), -1);

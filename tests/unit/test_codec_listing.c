@@ -43,9 +43,10 @@ static void read_all(struct inventory *inv, enum listing_kind kind, enum side si
 static void describe_set(const char *mark, const struct snapset *set, struct str *out)
 {
     for (size_t i = 0; i < set->n; i++)
-        str_add_format(out, " %s%s:%llu:%llu:%lld:%u", mark, set->v[i].name,
+        str_add_format(out, " %s%s:%llu:%llu:%lld:%llu:%u", mark, set->v[i].name,
                        (unsigned long long)set->v[i].guid, (unsigned long long)set->v[i].createtxg,
-                       (long long)set->v[i].creation, set->v[i].flags);
+                       (long long)set->v[i].creation, (unsigned long long)set->v[i].size,
+                       set->v[i].flags);
 }
 
 /* The whole inventory as one text. */
@@ -56,9 +57,10 @@ static char *describe(struct inventory *inv)
     for (size_t i = 0; i < inv->n; i++) {
         for (int side = 0; side < SIDE_COUNT; side++) {
             const struct holding *h = &inv->v[i]->side[side];
-            str_add_format(&out, "[%s] %s exists=%d listed=%d type=%d encrypted=%d token=%s",
-                           inv->v[i]->name, side_name((enum side)side), h->exists, h->listed,
-                           (int)h->type, h->encrypted, h->token != NULL ? h->token : "none");
+            str_add_format(
+                &out, "[%s] %s exists=%d listed=%d type=%d encrypted=%d space=%llu token=%s",
+                inv->v[i]->name, side_name((enum side)side), h->exists, h->listed, (int)h->type,
+                h->encrypted, (unsigned long long)h->space, h->token != NULL ? h->token : "none");
             describe_set("@", &h->snapshots, &out);
             describe_set("#", &h->bookmarks, &out);
             str_add_char(&out, '\n');
@@ -69,13 +71,14 @@ static char *describe(struct inventory *inv)
     return text;
 }
 
-static const char DATASETS[] = "tank/data\tfilesystem\toff\t-\n"
-                               "tank/data/home\tfilesystem\taes-256-gcm\t1-ab-cd-ef\n"
+/* Some with the columns that may be left out, some without. */
+static const char DATASETS[] = "tank/data\tfilesystem\toff\t-\t1000\t24\n"
+                               "tank/data/home\tfilesystem\taes-256-gcm\t1-ab-cd-ef\t-\t7\n"
                                "tank/data/home/a b\tvolume\t-\t\n"
                                "tank/data/none\tfilesystem\toff\t-\n";
 
-static const char SNAPSHOTS[] = "tank/data@daily-1\t1\t10\t1700000000\n"
-                                "tank/data@daily-2\t18446744073709551615\t11\t-5\n"
+static const char SNAPSHOTS[] = "tank/data@daily-1\t1\t10\t1700000000\t4096\n"
+                                "tank/data@daily-2\t18446744073709551615\t11\t-5\t-\n"
                                 "tank/data#backupd-1\t1\t10\t1700000000\n"
                                 "tank/data/home@x y\t9223372036854775808\t12\t0\n"
                                 "tank/data/home/a b@c:d_e.f-g\t7\t18446744073709551615\t3\n"
@@ -97,17 +100,18 @@ static void datasets_snapshots_bookmarks_and_details_come_in(void **state)
     read_all(&inv, LISTING_DETAILS, SIDE_LOCAL, DETAILS);
     char *seen = describe(&inv);
     assert_string_equal(
-        seen, "[] local exists=1 listed=1 type=1 encrypted=0 token=none @daily-1:1:10:1700000000:4 "
-              "@daily-2:18446744073709551615:11:-5:5 #backupd-1:1:10:1700000000:0\n"
-              "[] remote exists=0 listed=0 type=0 encrypted=0 token=none\n"
-              "[/home] local exists=1 listed=1 type=1 encrypted=1 token=1-ab-cd-ef "
-              "@x y:9223372036854775808:12:0:6 #old:8:9:0:0\n"
-              "[/home] remote exists=0 listed=0 type=0 encrypted=0 token=none\n"
-              "[/home/a b] local exists=1 listed=1 type=2 encrypted=0 token=none "
-              "@c:d_e.f-g:7:18446744073709551615:3:0\n"
-              "[/home/a b] remote exists=0 listed=0 type=0 encrypted=0 token=none\n"
-              "[/none] local exists=1 listed=1 type=1 encrypted=0 token=none\n"
-              "[/none] remote exists=0 listed=0 type=0 encrypted=0 token=none\n");
+        seen, "[] local exists=1 listed=1 type=1 encrypted=0 space=1024 token=none "
+              "@daily-1:1:10:1700000000:4096:4 @daily-2:18446744073709551615:11:-5:0:5 "
+              "#backupd-1:1:10:1700000000:0:0\n"
+              "[] remote exists=0 listed=0 type=0 encrypted=0 space=0 token=none\n"
+              "[/home] local exists=1 listed=1 type=1 encrypted=1 space=7 token=1-ab-cd-ef "
+              "@x y:9223372036854775808:12:0:0:6 #old:8:9:0:0:0\n"
+              "[/home] remote exists=0 listed=0 type=0 encrypted=0 space=0 token=none\n"
+              "[/home/a b] local exists=1 listed=1 type=2 encrypted=0 space=0 token=none "
+              "@c:d_e.f-g:7:18446744073709551615:3:0:0\n"
+              "[/home/a b] remote exists=0 listed=0 type=0 encrypted=0 space=0 token=none\n"
+              "[/none] local exists=1 listed=1 type=1 encrypted=0 space=0 token=none\n"
+              "[/none] remote exists=0 listed=0 type=0 encrypted=0 space=0 token=none\n");
     free(seen);
     inventory_fini(&inv);
 }
@@ -138,6 +142,60 @@ static void a_text_split_anywhere_gives_the_same_inventory(void **state)
             inventory_fini(&inv);
         }
         free(whole);
+    }
+}
+
+static void the_space_of_a_dataset_is_its_own_and_that_of_its_snapshots(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *columns;
+        uint64_t space;
+    } CASES[] = {
+        {"", 0},
+        {"\t1000\t24", 1024},
+        {"\t1000\t-", 1000},
+        {"\t-\t24", 24},
+        {"\t-\t-", 0},
+        {"\t\t", 0},
+        {"\t0\t18446744073709551615", UINT64_MAX},
+    };
+    for (size_t i = 0; i < sizeof(CASES) / sizeof(CASES[0]); i++) {
+        struct inventory inv;
+        struct str text;
+        inventory_init(&inv);
+        str_init(&text);
+        str_add_format(&text, "tank/data\tfilesystem\toff\t-%s\n", CASES[i].columns);
+        read_all(&inv, LISTING_DATASETS, SIDE_REMOTE, text.s);
+        assert_true(inventory_find(&inv, "")->side[SIDE_REMOTE].space == CASES[i].space);
+        assert_true(inventory_find(&inv, "")->side[SIDE_LOCAL].space == 0);
+        str_fini(&text);
+        inventory_fini(&inv);
+    }
+}
+
+static void the_size_of_a_snapshot_may_be_left_out(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *line;
+        uint64_t size;
+    } CASES[] = {
+        {"tank/data@a\t1\t2\t3\t4096\n", 4096},
+        {"tank/data@a\t1\t2\t3\t18446744073709551615\n", UINT64_MAX},
+        {"tank/data@a\t1\t2\t3\t-\n", 0},
+        {"tank/data@a\t1\t2\t3\t\n", 0},
+        {"tank/data@a\t1\t2\t3\n", 0},
+        {"tank/data#b\t1\t2\t-\t-\ntank/data@a\t1\t2\t3\t7\n", 7},
+    };
+    for (size_t i = 0; i < sizeof(CASES) / sizeof(CASES[0]); i++) {
+        struct inventory inv;
+        inventory_init(&inv);
+        read_all(&inv, LISTING_SNAPSHOTS, SIDE_LOCAL, CASES[i].line);
+        const struct snapset *set = &inventory_find(&inv, "")->side[SIDE_LOCAL].snapshots;
+        assert_int_equal(set->n, 1);
+        assert_true(set->v[0].size == CASES[i].size && set->v[0].creation == 3);
+        inventory_fini(&inv);
     }
 }
 
@@ -267,7 +325,14 @@ struct bad_line {
 static const struct bad_line BAD_LINES[] = {
     {LISTING_DATASETS, "", "too few columns"},
     {LISTING_DATASETS, "tank/data/x\tfilesystem\toff", "too few columns"},
-    {LISTING_DATASETS, "tank/data/x\tfilesystem\toff\t-\t-", "too many columns"},
+    {LISTING_DATASETS, "tank/data/x\tfilesystem\toff\t-\t-", "too few columns"},
+    {LISTING_DATASETS, "tank/data/x\tfilesystem\toff\t-\t1\t2\t3", "too many columns"},
+    {LISTING_DATASETS, "tank/data/x\tfilesystem\toff\t-\t1\t2\t", "too many columns"},
+    {LISTING_DATASETS, "tank/data/x\tfilesystem\toff\t-\tx\t2", "space used is no number"},
+    {LISTING_DATASETS, "tank/data/x\tfilesystem\toff\t-\t1\t-2", "space used is no number"},
+    {LISTING_DATASETS, "tank/data/x\tfilesystem\toff\t-\t1\t1.5K", "space used is no number"},
+    {LISTING_DATASETS, "tank/data/x\tfilesystem\toff\t-\t18446744073709551616\t0",
+     "space used is no number"},
     {LISTING_DATASETS, "tank/data/x\tsnapshot\toff\t-", "neither a filesystem nor a volume"},
     {LISTING_DATASETS, "tank/database\tfilesystem\toff\t-", "outside the root"},
     {LISTING_DATASETS, "tank\tfilesystem\toff\t-", "outside the root"},
@@ -290,6 +355,12 @@ static const struct bad_line BAD_LINES[] = {
     {LISTING_SNAPSHOTS, "tank/data@a\t1\t2\t-", "creation is no number"},
     {LISTING_SNAPSHOTS, "tank/data@a\t1\t2\tFri Nov 21", "creation is no number"},
     {LISTING_SNAPSHOTS, "tank/data#a\t1\t2\tx", "creation is no number"},
+    {LISTING_SNAPSHOTS, "tank/data@a\t1\t2\t3\t4\t5", "too many columns"},
+    {LISTING_SNAPSHOTS, "tank/data@a\t1\t2\t3\tx", "bytes written are no number"},
+    {LISTING_SNAPSHOTS, "tank/data@a\t1\t2\t3\t-4", "bytes written are no number"},
+    {LISTING_SNAPSHOTS, "tank/data@a\t1\t2\t3\t18446744073709551616",
+     "bytes written are no number"},
+    {LISTING_DETAILS, "tank/data@a\t1\t0\t-\t-", "too many columns"},
     {LISTING_DETAILS, "tank/data#a\t1\t0\t-", "no name of a snapshot"},
     {LISTING_DETAILS, "tank/data@a\tx\t0\t-", "guid is no number"},
     {LISTING_DETAILS, "tank/data@a\t1\t\t-", "userrefs are no number"},
@@ -395,6 +466,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(datasets_snapshots_bookmarks_and_details_come_in),
         cmocka_unit_test(a_text_split_anywhere_gives_the_same_inventory),
+        cmocka_unit_test(the_space_of_a_dataset_is_its_own_and_that_of_its_snapshots),
+        cmocka_unit_test(the_size_of_a_snapshot_may_be_left_out),
         cmocka_unit_test(a_last_line_without_a_newline_counts),
         cmocka_unit_test(a_snapshot_line_makes_its_dataset_exist),
         cmocka_unit_test(lines_of_several_datasets_may_be_mixed),

@@ -1,6 +1,6 @@
 /* What a client may take of the web role. Every number that a client could push against is here. */
-#ifndef BACKUPD_WEB_LIMITS_H
-#define BACKUPD_WEB_LIMITS_H
+#ifndef BACKUPD_WEB_WEB_LIMITS_H
+#define BACKUPD_WEB_WEB_LIMITS_H
 
 /* Connections, and of them from one address that is not this machine. */
 #define WEB_CONNECTIONS_MAX 4096
@@ -26,6 +26,9 @@
 
 /* Seconds between comments in a stream, which keep it alive through whatever is in between. */
 #define WEB_KEEPALIVE_SECONDS 15
+
+/* Seconds after which a page hears of the time that has passed, where nothing else has happened. */
+#define WEB_JUDGE_SECONDS 30
 
 /* Milliseconds between two messages of the stream of changes, and from an event to its frame. */
 #define WEB_FLUSH_MS 100

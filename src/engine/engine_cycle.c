@@ -1,0 +1,231 @@
+/* When cycles run, and what follows from how they ended. */
+#include <string.h>
+
+#include "clock.h"
+#include "engine_parts.h"
+#include "notifier.h"
+#include "proc.h"
+#include "schedule.h"
+#include "service.h"
+#include "verdict.h"
+
+/* How long the history has to write the end of it. */
+#define HISTORY_STOP_MS 1000
+
+static void run_cycle(void *arg);
+static void after_cycle(void *arg);
+
+/* The service manager's line: what a person reads first. */
+static void tell_service(const struct engine *engine)
+{
+    struct verdict verdict;
+    struct str text;
+    str_init(&text);
+    verdict_of(&engine->state, clock_now(), &verdict);
+    verdict_describe(&verdict, &engine->state, clock_now(), &text);
+    service_status("%s", text.s);
+    str_fini(&text);
+}
+
+void engine_set_due(struct engine *engine, int64_t delay_ms)
+{
+    delay_ms = delay_ms > 0 ? delay_ms : 0;
+    loop_remove_timer(engine->due);
+    engine->due = loop_add_timer(engine->loop, delay_ms, run_cycle, engine);
+    struct event event = {.kind = EVENT_CYCLE_DUE,
+                          .time = clock_now(),
+                          .cycle = engine->state.cycle,
+                          .due = clock_now() + (delay_ms + 999) / 1000};
+    engine_publish(engine, &event);
+}
+
+/* The regular time, or earlier where something that failed is to be tried again. */
+void engine_schedule_next(struct engine *engine)
+{
+    int64_t now = clock_monotonic_ms();
+    int64_t due = engine->cycle_started + engine->config->interval * 1000;
+    int64_t retry = retries_next_due(&engine->retries);
+    /* A cycle that failed may have lasted longer than the interval, as a machine that is away does
+     * not refuse: the regular time is then not one to try again at. */
+    if (engine->cycles_failed > 0)
+        due = retry =
+            now + schedule_backoff(engine->cycles_failed, engine->config->interval) * 1000;
+    /* A retry is a whole second away at least: what never succeeds must not spin. */
+    if (retry < now + 1000)
+        retry = now + 1000;
+    engine_set_due(engine, (retry < due ? retry : due) - now);
+}
+
+static void handle_notified(void *arg, const struct err *e)
+{
+    struct engine *engine = arg;
+    engine->notifier = NULL;
+    if (e != NULL)
+        engine_note(engine, LEVEL_WARNING, "cannot reach the snitch: %s", e->msg);
+    else
+        engine_note(engine, LEVEL_INFO, "told the snitch");
+    if (engine->options.once)
+        loop_stop(engine->loop);
+}
+
+static void notify(struct engine *engine)
+{
+    struct err e = ERR_INIT;
+    if (engine->config->snitch_id[0] == '\0' || engine->options.dryrun ||
+        engine->notifier != NULL || !engine_succeeded(engine))
+        return;
+    engine->notifier = notifier_start(engine->loop, engine->config->snitch_id,
+                                      engine->config->web_user, handle_notified, engine, &e);
+    if (engine->notifier == NULL)
+        engine_note(engine, LEVEL_WARNING, "cannot reach the snitch: %s", e.msg);
+}
+
+/* Destroyed, renamed, or only on the remote now: no success will ever come of it. */
+static bool is_gone(void *arg, const char *name)
+{
+    const struct engine *engine = arg;
+    const struct dataset_state *ds = state_find(&engine->state, name);
+    return ds == NULL || ds->status == STATUS_REMOTE_ONLY;
+}
+
+/* When what failed is tried again. */
+static void tell_retry(struct engine *engine, const char *name)
+{
+    const struct dataset_state *ds = state_find(&engine->state, name);
+    if (ds == NULL || ds->failures == 0)
+        return;
+    struct event event = {.kind = EVENT_DATASET_DUE,
+                          .time = clock_now(),
+                          .cycle = engine->state.cycle,
+                          .dataset = ds->name,
+                          .due = clock_now() +
+                                 schedule_backoff(ds->failures, engine->config->interval)};
+    engine_publish(engine, &event);
+}
+
+static void keep_books(struct engine *engine, const struct event *event)
+{
+    int64_t now = clock_monotonic_ms();
+    if (event->kind == EVENT_CYCLE_FINISHED) {
+        engine->cycles_failed = event->code == ERR_NONE ? 0 : engine->cycles_failed + 1;
+        if (event->code == ERR_NONE)
+            retries_forget(&engine->retries, is_gone, engine);
+        engine->after = loop_add_timer(engine->loop, 0, after_cycle, engine);
+    } else if (event->kind == EVENT_DATASET_FINISHED && event->code == ERR_NONE) {
+        retries_note_success(&engine->retries, event->dataset);
+    } else if (event->kind == EVENT_DATASET_FINISHED && event->code != ERR_INTERRUPTED) {
+        retries_note_failure(&engine->retries, event->dataset, now, engine->config->interval);
+        tell_retry(engine, event->dataset);
+    }
+}
+
+/* Most tables of a listing say what the one before said. */
+static bool is_news(const struct engine *engine, const struct event *event)
+{
+    if (event->kind != EVENT_DATASET_SNAPSHOTS || !event->first || event->flag)
+        return true;
+    const struct dataset_state *ds = state_find(&engine->state, event->dataset);
+    return ds == NULL || !rows_are_equal(ds->rows.v, ds->rows.n, event->rows, event->row_count) ||
+           ds->rows.n == 0;
+}
+
+static void handle_event(void *arg, const struct event *event)
+{
+    struct engine *engine = arg;
+    if (!is_news(engine, event))
+        return;
+    engine_publish(engine, event);
+    keep_books(engine, event);
+    if (event->kind == EVENT_CYCLE_FINISHED || event->kind == EVENT_CYCLE_STARTED)
+        tell_service(engine);
+}
+
+static bool skip_dataset(void *arg, const char *name)
+{
+    struct engine *engine = arg;
+    /* What is due within a second is due: a timer may fire a moment early. */
+    return retries_is_waiting(&engine->retries, name, clock_monotonic_ms() + 1000);
+}
+
+static void run_cycle(void *arg)
+{
+    struct engine *engine = arg;
+    engine->due = NULL;
+    engine->is_begun = true;
+    if (engine->cycle != NULL || engine->stopping)
+        return;
+    engine->cycle_started = clock_monotonic_ms();
+    struct cycle_spec spec = {.loop = engine->loop,
+                              .config = engine->config,
+                              .sites = &engine->sites,
+                              .connection = engine->connection,
+                              .number = engine->state.cycle + 1,
+                              .dryrun = engine->options.dryrun,
+                              .on_event = handle_event,
+                              .skip = skip_dataset,
+                              .arg = engine};
+    engine->cycle = cycle_start(&spec);
+}
+
+/* Looks again until the history has written what it was told. */
+static void await_history(void *arg)
+{
+    struct engine *engine = arg;
+    engine->after = NULL;
+    if (history_link_is_ended(engine->history))
+        loop_stop(engine->loop);
+    else
+        engine->after = loop_add_timer(engine->loop, 20, await_history, engine);
+}
+
+void engine_give_up_waiting(void *arg)
+{
+    struct engine *engine = arg;
+    engine->stop_timer = NULL;
+    loop_stop(engine->loop);
+}
+
+void engine_end(struct engine *engine)
+{
+    if (engine->notifier != NULL)
+        proc_cancel(engine->notifier);
+    history_link_stop(engine->history);
+    if (engine->stop_timer == NULL)
+        engine->stop_timer =
+            loop_add_timer(engine->loop, HISTORY_STOP_MS, engine_give_up_waiting, engine);
+    await_history(engine);
+}
+
+static void after_cycle(void *arg)
+{
+    struct engine *engine = arg;
+    engine->after = NULL;
+    cycle_free(engine->cycle);
+    engine->cycle = NULL;
+    if (engine->stopping) {
+        engine_end(engine);
+        return;
+    }
+    notify(engine);
+    if (engine->options.once) {
+        if (engine->notifier == NULL)
+            loop_stop(engine->loop);
+        return;
+    }
+    if (engine->next_config != NULL && !snapper_is_busy(engine->snapper))
+        engine_take_config(engine);
+    if (engine->cycle_wanted)
+        engine_set_due(engine, 0);
+    else
+        engine_schedule_next(engine);
+    engine->cycle_wanted = false;
+}
+
+/* A cycle as soon as may be. */
+void engine_want_cycle(struct engine *engine)
+{
+    if (engine->cycle != NULL)
+        engine->cycle_wanted = true;
+    else if (!engine->stopping)
+        engine_set_due(engine, 0);
+}
