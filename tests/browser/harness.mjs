@@ -180,9 +180,9 @@ export function gone(page, selector, text, ms = patience) {
 /* A picture of the whole page, in a window as high as that, since only rows in sight exist. */
 export async function shoot(page, name) {
     const before = page.viewportSize();
+    await page.setViewportSize({ width: before.width, height: 700 });
     const height = await page.evaluate(() => document.documentElement.scrollHeight);
-    await page.setViewportSize({ width: before.width,
-        height: Math.max(before.height, Math.min(height, 5000)) });
+    await page.setViewportSize({ width: before.width, height: Math.min(height, 5000) });
     await page.evaluate(() => new Promise((resolve) =>
         requestAnimationFrame(() => requestAnimationFrame(resolve))));
     await page.screenshot({ path: join(process.env.BROWSER_PICTURES, `${name}.png`) });
