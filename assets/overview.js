@@ -40,6 +40,7 @@ export function progressText({ rate: speed, left, part }) {
 function doing({ status, level, step, why, text }) {
     if (status === "running") return step ? "destroying snapshots" : "planning";
     if (level === "ignored") return "its source is gone";
+    if (status === "failed" && text) return text;
     return why ?? text ?? "";
 }
 
