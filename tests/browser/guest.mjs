@@ -5,7 +5,7 @@
  */
 import { execFileSync } from "node:child_process";
 import { join } from "node:path";
-import { claim, claimEqual, claimNotReloaded, claimQuiet, fail, findBarriers, finish, gone,
+import { ask, claim, claimEqual, claimNotReloaded, claimQuiet, fail, findBarriers, finish, gone,
     isTooWide, mark, open, seen, shoot, startBrowser, stopBrowser, test, until }
     from "./harness.mjs";
 
@@ -21,8 +21,7 @@ const inGuest = (...words) => execFileSync(join(import.meta.dirname, "../guest/v
         ...words.map((word) => `'${word}'`)], { encoding: "utf8", timeout: long,
         stdio: ["ignore", "pipe", "pipe"] });
 
-const get = (path) => fetch(origin + path, { signal: AbortSignal.timeout(20000),
-    headers: { authorization: `Bearer ${token}` } });
+const get = (path) => ask(origin + path, { headers: { authorization: `Bearer ${token}` } });
 
 const openWithToken = (path, options = {}) => open(origin + path, { httpCredentials, ...options });
 

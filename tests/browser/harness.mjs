@@ -83,6 +83,19 @@ export function claimEqual(found, expected, what = "it") {
 
 export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
+/* fetch() that gives up; its timer, unlike that of AbortSignal.timeout(), keeps this program alive. */
+export async function ask(url, options = {}, ms = 15000) {
+    const giveUp = new AbortController();
+    const timer = setTimeout(() => giveUp.abort(new Error(`no answer from ${url}`)), ms);
+    try {
+        const answer = await fetch(url, { ...options, signal: giveUp.signal });
+        const text = await answer.text();
+        return { ok: answer.ok, status: answer.status, text, json: () => JSON.parse(text) };
+    } finally {
+        clearTimeout(timer);
+    }
+}
+
 /* Asks until the answer is truthy, and returns it. What the question throws counts as no. */
 export async function until(what, question, ms = patience) {
     const end = Date.now() + ms;

@@ -106,6 +106,8 @@ async function typedSnapshot(world) {
     await page.locator(`${answer}.bad`).waitFor();
     const text = await page.locator(answer).innerText();
     claim(text.length > 10 && !text.includes("answered 400"), `the answer is only: ${text}`);
+    const { width } = await page.locator(".panel .words").boundingBox();
+    claim(width > 300, `the answer leaves ${width} px to the verdict`);
     await shoot(page, "live-refused");
     claimQuiet(page, "400");
     world.sim("fault", "match 'local zfs snapshot*' fail 1 'cannot create snapshots : out of space'");

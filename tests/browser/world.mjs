@@ -4,7 +4,7 @@ import { appendFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSy
     from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
-import { until } from "./harness.mjs";
+import { ask, until } from "./harness.mjs";
 
 const simulator = join(import.meta.dirname, "../sim/sim.sh");
 const daemons = new Set();
@@ -110,7 +110,7 @@ export class World {
     }
 
     get(path, options = {}) {
-        return fetch(this.origin + path, { signal: AbortSignal.timeout(10000), ...options });
+        return ask(this.origin + path, options);
     }
 
     async state() {
@@ -220,7 +220,7 @@ export function makeHousehold(world) {
     live(world, now - 20 * day + 1, now - 9 * day);
     world.once();
     const held = world.zfs("list", "-Hr", "-d", "1", "-t", "snapshot", "-o", "name",
-        `${local}/home/ann`).split("\n").find((name) => name.includes("@daily-"));
+        `${local}/home/ann`).split("\n").filter((name) => name.includes("@daily-"))[3];
     world.zfs("hold", "keep", held);
     world.sim("clock", String(now - 3 * day));
     world.zfs("snapshot", `${local}/home/ann@before-upgrade`);
