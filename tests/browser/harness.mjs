@@ -153,15 +153,16 @@ async function watch(page, origin) {
 
 /*
  * A page of its own context, closed at the end of the test; options are Playwright's. The window is
- * high, since rows that are far out of sight do not exist.
+ * high, since rows that are far out of sight do not exist. before(page) comes before it is loaded.
  */
-export async function open(url, options = {}) {
+export async function open(url, { before, ...options } = {}) {
     const context = await browser.newContext({ viewport: { width: 1280, height: 2400 },
         reducedMotion: "reduce", ...options });
     context.setDefaultTimeout(patience);
     const page = await context.newPage();
     openPages.add(page);
     await watch(page, new URL(url).origin);
+    await before?.(page);
     page.answer = await page.goto(url);
     return page;
 }
