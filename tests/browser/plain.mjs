@@ -17,6 +17,10 @@ async function pagesAreTables(world) {
             await seen(page, "main .verdict", "");
             await page.screenshot({ fullPage: true,
                 path: `${process.env.BROWSER_PICTURES}/plain-${name}-${look.width}.png` });
+            /* A page that is too wide makes the picture wider than the window. */
+            const { width } = await page.locator("html").evaluate((node) => ({
+                width: node.scrollWidth }));
+            claim(width <= look.width, `${path} is ${width} px wide`);
             claimQuiet(page);
         }
     }
