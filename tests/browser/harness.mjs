@@ -9,7 +9,7 @@ const axe = modules("axe-core");
 export const judging = Boolean(process.env.BROWSER_JUDGE);
 /* ms; for what happens at once where the machine is not busy */
 export const patience = Number(process.env.BROWSER_PATIENCE ?? 40000);
-const limit = 180000; /* ms; for a whole test */
+const limit = 300000; /* ms; for a whole test */
 
 /* --- tests --- */
 
