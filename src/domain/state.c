@@ -220,13 +220,15 @@ static void apply_seen(struct state *state, const struct event *event)
 static void weigh_rows(const struct state *state, struct dataset_state *ds)
 {
     unsigned wanted = ROW_ON(SIDE_LOCAL) | (state->has_remote ? ROW_ON(SIDE_REMOTE) : 0U);
-    ds->copied = ds->coming_since = 0;
+    ds->copied = ds->coming_since = ds->blocked_since = 0;
     for (size_t i = 0; i < ds->rows.n; i++) {
         const struct snapshot_row *row = &ds->rows.v[i];
         if ((row->sides & wanted) == wanted && row->creation > ds->copied)
             ds->copied = row->creation;
         if (row_is_coming(row) && (ds->coming_since == 0 || row->creation < ds->coming_since))
             ds->coming_since = row->creation;
+        if ((row->keep[SIDE_REMOTE] & KEEP_STRAY) != 0)
+            ds->blocked_since = row->creation;
     }
 }
 

@@ -29,6 +29,9 @@ struct dataset_state {
     int64_t copied;       /* creation of the newest snapshot of which there is a copy (without a
                              remote: of the newest); 0: none */
     int64_t coming_since; /* creation of the oldest that waits to be sent; 0: none waits */
+    int64_t
+        blocked_since; /* creation of the remote's newest snapshot where that is not from here and
+                              older ones of ours wait behind it; 0: it is not so */
     int64_t started, finished; /* of the newest run */
     int64_t last_success;      /* 0: never */
     int64_t due;               /* what failed is not tried again before; 0: nothing is waited for */

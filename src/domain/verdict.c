@@ -49,6 +49,11 @@ static struct finding judge(const struct state *state, const struct dataset_stat
 {
     if (ds->copied == 0)
         return judge_without_copy(ds, why);
+    if (ds->blocked_since != 0) {
+        str_add(why, "the remote's newest snapshot is not from here and keeps others from being "
+                     "sent");
+        return late(ds->blocked_since);
+    }
     int64_t waited = seconds_since(ds->coming_since, now);
     if (ds->coming_since != 0 && waited > patience(state)) {
         add_duration(why, "a snapshot has waited to be sent for ", waited, "");

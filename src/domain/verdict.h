@@ -4,7 +4,8 @@
  * A dataset is
  * - ignored where only the remote has it: there is nothing here to lose;
  * - failed where a run failed and none has succeeded since; one that was interrupted counts not;
- * - late where it has no copy, where snapshots that the remote wants have waited for longer than
+ * - late where it has no copy, where the remote's newest snapshot is not from here and keeps older
+ *   ones of ours from being sent, where snapshots that the remote wants have waited for longer than
  *   two intervals and VERDICT_GRACE, where none runs and none has succeeded for that long, or where
  *   its newest copy is older than two of the shortest period that a policy names ("daily") and an interval:
  *   then nobody takes snapshots any more;

@@ -40,7 +40,7 @@
 #     fill DATASET FILE [KIB]            64 KiB of random bytes, or so many, in a mounted dataset
 #     volume_device VOLUME               print the path of its device, once there is one
 #     write_config [SECTION LINES]...    write $CONFIG anew: the defaults, with these lines. SECTION is top, local,
-#                                        local.policy, remote, remote.policy, sync or any other, such as
+#                                        local.policy, remote, remote.policy, sync, history or any other, such as
 #                                        'overrides."/a".local.policy'; ";" separates lines. A key replaces the
 #                                        default of the same name; a policy replaces the whole default policy.
 #
@@ -452,7 +452,7 @@ config_section() {
 }
 
 write_config() {
-    local top='' local='' remote='' sync='' local_policy remote_policy others='' table
+    local top='' local='' remote='' sync='' history='' local_policy remote_policy others='' table
     local_policy='hourly = 3;daily = 2'
     remote_policy='hourly = 2;daily = 3'
     local given_policies=' '
@@ -462,6 +462,7 @@ write_config() {
         local) local+="$2;" ;;
         remote) remote+="$2;" ;;
         sync) sync+="$2;" ;;
+        history) history+="$2;" ;;
         local.policy | remote.policy)
             table=${1/./_}
             case $given_policies in
@@ -487,7 +488,7 @@ ssh_options = $REMOTE_SSH_OPTIONS" "$remote"
 parallel = 2
 stall_timeout = "60s"' "$sync"
         # No other place of this machine is written to.
-        config_section history 'path = ""' ''
+        config_section history 'path = ""' "$history"
         printf '%s' "$others"
     } >"$CONFIG"
 }
@@ -525,6 +526,10 @@ once() {
 
 daemon_start() {
     local begin=$SECONDS
+    case " $* " in
+    *" -addr "*) ;;
+    *) set -- -addr 127.0.0.1:0 "$@" ;; # whoever wants its page says where
+    esac
     "$BACKUPD" -config "$CONFIG" "$@" >"$DAEMON_LOG" 2>&1 </dev/null 9>&- &
     DAEMON_PID=$!
     until [ -s "$DAEMON_LOG" ] || [ $((SECONDS - begin)) -gt 20 ]; do sleep 0.1; done

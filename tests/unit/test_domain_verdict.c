@@ -201,6 +201,25 @@ static void a_dataset_whose_snapshot_waits_too_long_is_late(void **state)
     state_fini(&s);
 }
 
+static void a_dataset_whose_remote_got_a_foreign_snapshot_in_the_way_is_late(void **state)
+{
+    (void)state;
+    struct state s;
+    begin(&s, true, 0);
+    struct snapshot_row rows[] = {copy_of(NOW - 60), copy_of(NOW - 30)};
+    rows[1].name = "foreign";
+    rows[1].sides = ROW_ON(SIDE_REMOTE);
+    rows[1].keep[SIDE_REMOTE] = KEEP_UNMANAGED;
+    hold(&s, "/a", rows, 2);
+    finish(&s, "/a", NOW, ERR_NONE);
+    expect(&s, "/a", VERDICT_SAFE, 0, "");
+    rows[1].keep[SIDE_REMOTE] = KEEP_STRAY;
+    hold(&s, "/a", rows, 2);
+    expect(&s, "/a", VERDICT_LATE, NOW - 30,
+           "the remote's newest snapshot is not from here and keeps others from being sent");
+    state_fini(&s);
+}
+
 static void a_dataset_without_a_success_for_long_is_late_unless_it_runs(void **state)
 {
     (void)state;
@@ -430,6 +449,7 @@ int main(void)
         cmocka_unit_test(an_interrupted_run_changes_no_verdict),
         cmocka_unit_test(a_dataset_without_a_copy_is_late),
         cmocka_unit_test(a_dataset_whose_snapshot_waits_too_long_is_late),
+        cmocka_unit_test(a_dataset_whose_remote_got_a_foreign_snapshot_in_the_way_is_late),
         cmocka_unit_test(a_dataset_without_a_success_for_long_is_late_unless_it_runs),
         cmocka_unit_test(a_dataset_of_which_nobody_takes_snapshots_is_late),
         cmocka_unit_test(without_a_remote_the_newest_snapshot_is_the_copy),
