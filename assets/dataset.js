@@ -34,7 +34,7 @@ function runText({ started, finished, sent, destroyed, sent_bytes: bytes }) {
 
 function facts(summary, detail) {
     const { copied, last_success: success, local, remote, type } = summary;
-    const list = [["Copy age", copyAge(summary), copied],
+    const list = [[store.state.remote ? "Copy age" : "Newest is", copyAge(summary), copied],
         ["Last success", clock(success, now()), success], ["Local", sideText(local)]];
     if (store.state.remote) list.push(["Remote", sideText(remote)]);
     list.push(["Kind", type]);

@@ -35,7 +35,9 @@ export function createLog(withDataset) {
             && (!view.dataset || has(title(line.dataset ?? "-"), view.dataset)));
         list.replaceChildren(...kept.slice(-view.shown).reverse()
             .map((line) => lineNode(line, withDataset)));
-        setText(found, kept.length ? `${count(kept.length)} lines` : "No lines like that");
+        list.hidden = !kept.length;
+        setText(found, kept.length ? `${count(kept.length)} lines`
+            : lines.length ? "No lines like that" : "No lines yet");
         more.hidden = kept.length <= view.shown;
     };
     const field = (key, label) => h("input", { type: "search", placeholder: label,

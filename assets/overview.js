@@ -40,6 +40,7 @@ export function progressText({ rate: speed, left, part }) {
 function doing({ status, level, step, why, text }) {
     if (status === "running") return step ? "destroying snapshots" : "planning";
     if (level === "ignored") return "its source is gone";
+    if (status === "failed" && text) return text;
     return why ?? text ?? "";
 }
 
@@ -91,6 +92,10 @@ function showNow(dataset, run, note) {
     setText(note, text || sidesText(dataset), moving ? "" : dataset.text ?? text);
 }
 
+/* Without a remote side the newest snapshot is all the copy there is. */
+const headings = () => columns.map((column) => (column.key === "age" && !store.state.remote
+    ? { ...column, label: "Newest is" } : column));
+
 function rootsText({ local, remote }) {
     if (!remote) return `${local.root}, no remote`;
     return `${local.root} \u2192 ${remote.host ? `${remote.host}:` : ""}${remote.root}`;
@@ -141,7 +146,7 @@ export function createOverview(navigate) {
             : "No dataset is known yet: backupd is looking at both sides.");
     };
     const grid = new Grid({
-        label: "Datasets", columns, heights: [40, 60], tree: true, makeRow, sort: view.sort,
+        label: "Datasets", columns: headings(), heights: [40, 60], tree: true, makeRow, sort: view.sort,
         onopen: ({ key }) => navigate(datasetHref(key)),
         onfold: ({ key }, open) => redo(view.closed[open ? "delete" : "add"](key)),
         onsort: (sort) => redo((view.sort = sort)),

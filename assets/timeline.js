@@ -31,9 +31,11 @@ function describe(snapshot) {
             why(snapshot[`keep_${side}`])}`)];
 }
 
-const legend = () => h("ul.legend", ["present", "coming", "going"].map((state) => h("li",
-    markIcon(0, state), where[state])), h("li", svg("svg.mark", { viewBox: "-8 -8 16 16",
-    "aria-hidden": "true" }, svg("path.join", { d: "M0 -8v16" })), "on both sides"));
+const legend = () => h("ul.legend", Object.keys(where)
+    .filter((state) => state !== "absent" && (state !== "coming" || store.state.remote))
+    .map((state) => h("li", markIcon(0, state), where[state])), store.state.remote && h("li",
+    svg("svg.mark", { viewBox: "-8 -8 16 16", "aria-hidden": "true" },
+        svg("path.join", { d: "M0 -8v16" })), "on both sides"));
 
 const pill = (label, name, onclick) => h("button.pill", { type: "button", "aria-label": name,
     onclick }, label);

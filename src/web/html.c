@@ -48,7 +48,8 @@ void html_time(struct str *out, int64_t seconds)
 
 void html_table_begin(struct str *out, const char *const *headings)
 {
-    str_add(out, "<table class=\"plain\"><thead><tr>");
+    /* What is wider than a telephone scrolls by itself, by keyboard, too. */
+    str_add(out, "<div class=\"scroll\" tabindex=\"0\"><table class=\"plain\"><thead><tr>");
     for (; *headings != NULL; headings++) {
         bool figures = (*headings)[0] == '#';
         str_add(out, figures ? "<th scope=\"col\" class=\"num\">" : "<th scope=\"col\">");
@@ -60,7 +61,7 @@ void html_table_begin(struct str *out, const char *const *headings)
 
 void html_table_end(struct str *out)
 {
-    str_add(out, "</tbody></table>\n");
+    str_add(out, "</tbody></table></div>\n");
 }
 
 void html_cell(struct str *out, const char *class, const char *text)

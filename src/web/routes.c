@@ -328,7 +328,6 @@ static void answer_snapshot(struct routes *routes, struct request *request)
 {
     struct snapname checked;
     struct err e = ERR_INIT;
-    char name[NAME_LEN_MAX + 1];
     const char *type = request_query(request, "periodicity");
     if (!request_is_post(request)) {
         refuse_method(request, "POST");
@@ -339,11 +338,13 @@ static void answer_snapshot(struct routes *routes, struct request *request)
                       "periodicity is missing: POST /snapshot?periodicity=daily");
         return;
     }
-    /* its time comes behind it */
-    int len = snprintf(name, sizeof(name), "%s-2000-01-01-000000", type);
-    if (len < 0 || (size_t)len >= sizeof(name) || snapname_check(name, &checked, &e) != 0) {
-        respond_words(request, 400, "bad_request",
-                      e.code == ERR_NONE ? "that periodicity is too long" : e.msg);
+    /* its time comes behind it; the engine counts in the same way */
+    if (strlen(type) + sizeof("-2000-01-01-000000") > NAME_LEN_MAX) {
+        respond_words(request, 400, "bad_request", "that periodicity is too long");
+        return;
+    }
+    if (snapname_check(type, &checked, &e) != 0) {
+        respond_words(request, 400, "bad_request", e.msg);
         return;
     }
     command(routes, request, COMMAND_SNAPSHOT, type);

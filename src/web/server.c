@@ -412,7 +412,7 @@ static void add_headers(const struct request *request, struct MHD_Response *resp
          "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
          "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"},
         {"X-Content-Type-Options", "nosniff"},
-        {"Referrer-Policy", "no-referrer"},
+        {"Referrer-Policy", "same-origin"}, /* with no-referrer a form has no Origin */
         {"Cross-Origin-Resource-Policy", "same-origin"},
     };
     bool caches = false;
