@@ -186,7 +186,7 @@ static void a_running_dataset_has_its_progress_and_its_snapshots_newest_first(vo
     assert_has(&f, "<td>present: policy, oldest</td><td>present: policy</td>");
     assert_has(&f, "<td>going</td><td>absent</td>");
     assert_has(&f, "<td>present: policy, to send</td><td>coming</td>");
-    assert_has(&f, "<td>absent</td><td>present: unmanaged, stray</td>");
+    assert_has(&f, "<td>absent</td><td>present: unmanaged</td>");
     assert_true(strstr(f.out.s, "<td>manual</td>") < strstr(f.out.s, "<td>daily-1</td>"));
     assert_has(&f, "resume: send daily-1 to daily-2</td>");
     web_fixture_fini(&f);

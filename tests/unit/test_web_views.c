@@ -268,7 +268,7 @@ static void snapshots_say_where_they_are_and_why_they_stay_or_go(void **unused)
     row = web_find(rows, "name", "manual");
     assert_string_equal(web_string(row, "type"), "manual");
     assert_string_equal(web_string(row, "local"), "absent");
-    assert_string_equal(web_list(json_object_get(row, "keep_remote")), "unmanaged, stray");
+    assert_string_equal(web_list(json_object_get(row, "keep_remote")), "unmanaged");
     json_decref(ann);
     web_fixture_fini(&f);
 }

@@ -128,7 +128,7 @@ static void tell_ann(struct web_fixture *f)
          .guid = 6,
          .creation = T_CYCLE - 500,
          .sides = ROW_ON(SIDE_REMOTE),
-         .keep = {0, KEEP_UNMANAGED | KEEP_STRAY}},
+         .keep = {0, KEEP_UNMANAGED}},
     };
     see(f, "/home/ann", 7, DATASET_FILESYSTEM);
     show_rows(f, "/home/ann", rows, 4);
