@@ -14,9 +14,9 @@
 #include <string.h>
 
 #include "clock.h"
-#include "web_limits.h"
 #include "names.h"
 #include "routes.h"
+#include "web_limits.h"
 
 static int64_t now_ms;
 

@@ -10,9 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "web_limits.h"
 #include "mem.h"
 #include "stream.h"
+#include "web_limits.h"
 
 #define BOOT 0x5f3a9c01U
 
