@@ -23,7 +23,7 @@ import tempfile
 import threading
 import time
 
-from daemon import PATIENCE, Conn, Daemon, Events, Failure, claim, cpu_seconds, resident_mib, wait_until
+from daemon import Conn, Daemon, Events, Failure, claim, cpu_seconds, resident_mib, wait_until
 
 # As in src/web/limits.h.
 REQUEST_SECONDS = 20
