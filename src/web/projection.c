@@ -15,7 +15,7 @@ void projection_init(struct projection *projection, uint32_t boot)
     state_init(&projection->state);
     projection->metrics = metrics_new();
     projection->events = stream_new(boot);
-    projection->changes = stream_new(boot);
+    projection->changes = stream_new(boot + 1); /* a place in one is none in the other */
     projection->drawing = 1;
 }
 

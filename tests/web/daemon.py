@@ -330,6 +330,10 @@ class Daemon:
         with open(self.log_path, encoding="utf-8", errors="replace") as f:
             return f.read()
 
+    def cycle(self):
+        """Asks for a cycle, past the web role."""
+        self.process.send_signal(signal.SIGUSR1)
+
     def wait_idle(self):
         """Waits for a cycle's end."""
         wait_until(lambda: not self.state()["cycle"]["running"] and self.state()["cycle"]["finished"] > 0,
