@@ -1021,19 +1021,18 @@ class Watch:
             claim(noisy or line in attacks or not re.search(r" (warning|error) ", line), "the log says: " + line)
 
 
-def start_daemons(top, backupd):
+def start_daemons(top, backupd, daemons):
+    """Adds them one by one, so that those that were started are ended where another cannot be."""
     pem = f"{top}/pem"
     subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
                     "-keyout", pem + ".key", "-out", pem + ".crt", "-days", "2", "-subj", "/CN=localhost"],
                    check=True, capture_output=True)
     hosts = 'hosts = ["nas.example", "other.example"]'
-    daemons = {
-        "plain": Daemon(f"{top}/plain", backupd, [hosts]),
-        "token": Daemon(f"{top}/token", backupd, [hosts, f'token = "{TOKEN}"']),
-        "tls": Daemon(f"{top}/tls", backupd, [f'tls_cert = "{pem}.crt"', f'tls_key = "{pem}.key"']),
-        "dryrun": Daemon(f"{top}/dryrun", backupd, args=["-dryrun"], interval="1h"),
-        "few": Daemon(f"{top}/few", backupd, nofile=200, interval="1h"),
-    }
+    daemons["plain"] = Daemon(f"{top}/plain", backupd, [hosts])
+    daemons["token"] = Daemon(f"{top}/token", backupd, [hosts, f'token = "{TOKEN}"'])
+    daemons["tls"] = Daemon(f"{top}/tls", backupd, [f'tls_cert = "{pem}.crt"', f'tls_key = "{pem}.key"'])
+    daemons["dryrun"] = Daemon(f"{top}/dryrun", backupd, args=["-dryrun"], interval="1h")
+    daemons["few"] = Daemon(f"{top}/few", backupd, nofile=200, interval="1h")
     holder = socket.create_server(("127.0.0.1", 0))
     daemons["blocked"] = Daemon(f"{top}/blocked", backupd, port=holder.getsockname()[1], interval="1h")
     daemons["blocked"].holder = holder
@@ -1051,7 +1050,6 @@ def start_daemons(top, backupd):
     plain.cycle()
     wait_until(lambda: "/api/state" in [d["name"] for d in plain.state()["datasets"]], "the new datasets")
     plain.wait_idle()
-    return daemons
 
 
 def run_one(number, entry, daemons, judge):
@@ -1078,6 +1076,7 @@ def main():
     slow, judge = "--slow" in sys.argv, "--judge" in sys.argv
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(8192, limit[1]), limit[1]))
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     entries = TESTS + [(fn, False, which, False, False)
                        for fn, which in ((test_a_thousand_half_requests_are_closed_in_time, "plain"),
                                          (test_a_request_that_trickles_in_byte_by_byte_is_closed_in_time, "plain"),
@@ -1089,7 +1088,7 @@ def main():
     daemons = {}
     failed = 0
     try:
-        daemons = start_daemons(top, os.path.realpath(sys.argv[1]))
+        start_daemons(top, os.path.realpath(sys.argv[1]), daemons)
         print(f"1..{len(entries)}", flush=True)
         if any(e[0].__name__.endswith("closed_in_time") for e in entries):
             LATE.begin(daemons)

@@ -11,6 +11,7 @@ import re
 import resource
 import select
 import shutil
+import signal
 import sys
 import tempfile
 import threading
@@ -27,6 +28,7 @@ BAR = 0.05
 
 def stream_clients(port, ready, over, result):
     """Opens the streams and throws away what comes; counts those that end."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     os.nice(5)
     poll = select.epoll()
     socks = {}
@@ -55,6 +57,7 @@ def stream_clients(port, ready, over, result):
 
 def request_client(port, seconds, result):
     """Sends 200 requests a second, each when it is due, over ten connections."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     os.nice(5)
     paths = ["/healthz", "/api/v1/state", "/global", "/api/v1/datasets/", "/metrics"]
     conns = [Conn(port) for _ in range(10)]
@@ -186,6 +189,7 @@ def main():
     short, judge = "--short" in sys.argv, "--judge" in sys.argv
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(8192, limit[1]), limit[1]))
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     top = tempfile.mkdtemp(prefix="load.")
     results = Results(judge)
     daemon = None
