@@ -91,7 +91,7 @@ export function createDataset(name) {
         rest.hidden = false;
         setText(missing, "");
         timeline.set(detail.snapshots);
-        plan.set(detail.plan, detail.status === "running");
+        plan.set(detail.plan, detail.status);
         snapshots.set(detail.snapshots);
         log.set(detail.log);
         drawSummary();

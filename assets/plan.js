@@ -26,6 +26,12 @@ function stepRow(step, i) {
 }
 
 /* {node, set(plan), tick(summary)}; tick moves the running step between two fetches. */
+// What a plan without steps means.
+const EMPTY = {
+    running: "Planning.",
+    failed: "There is no plan while the error above stands.",
+};
+
 export function createPlan() {
     const body = h("tbody");
     const [run, note, text] = [bar("Progress of the running step"), h("span.note"), h("p.empty")];
@@ -34,14 +40,14 @@ export function createPlan() {
     let running = null;
     return {
         node: h("div", text, steps),
-        set(plan, isRunning) {
+        set(plan, status) {
             const rows = plan.map(stepRow);
             running = rows.find(({ step }) => step.status === "running");
             body.replaceChildren(...rows.map(({ row }) => row));
             steps.hidden = !plan.length;
             const done = plan.filter(({ status }) => status === "done").length;
             setText(text, plan.length ? `${done} of ${plural(plan.length, "step")} done.`
-                : isRunning ? "Planning." : "Nothing is to be done.");
+                : EMPTY[status] ?? "Nothing is to be done.");
         },
         tick(summary) {
             if (!running || !summary.step) return;

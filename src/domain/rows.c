@@ -198,5 +198,7 @@ bool row_table_receive(struct row_table *table, const char *name)
         return false;
     table->v[at].sides |= (unsigned char)ROW_ON(SIDE_REMOTE);
     table->v[at].keep[SIDE_REMOTE] |= KEEP_POLICY;
+    if ((table->v[at].keep[SIDE_LOCAL] & (uint16_t)~KEEP_TO_SEND) != 0)
+        table->v[at].keep[SIDE_LOCAL] &= (uint16_t)~KEEP_TO_SEND;
     return true;
 }

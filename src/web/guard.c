@@ -156,12 +156,17 @@ static bool is_served(const struct settings *settings, const char *header)
     return false;
 }
 
+/* A proxy may speak TLS in our stead, so that of an unencrypted connection the page may be either. */
 static bool is_own_origin(const struct guard_request *request)
 {
-    const char *scheme = request->is_tls ? "https://" : "http://";
-    size_t len = strlen(scheme);
-    return strncasecmp(request->origin, scheme, len) == 0 &&
-           strcasecmp(request->origin + len, request->host) == 0;
+    static const char *const SCHEMES[] = {"https://", "http://"};
+    for (size_t i = 0; i < (request->is_tls ? 1 : 2); i++) {
+        size_t len = strlen(SCHEMES[i]);
+        if (strncasecmp(request->origin, SCHEMES[i], len) == 0 &&
+            strcasecmp(request->origin + len, request->host) == 0)
+            return true;
+    }
+    return false;
 }
 
 /* ---- tokens ---- */

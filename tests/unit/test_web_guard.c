@@ -311,7 +311,7 @@ static void only_its_own_pages_may_ask(void **state)
     assert_int_equal(GUARD_NO, ask_from_page("nas:8888", "http://nas"));
     assert_int_equal(GUARD_NO, ask_from_page("nas:8888", "http://nas:88"));
     assert_int_equal(GUARD_NO, ask_from_page("nas:8888", "http://nas:88888"));
-    assert_int_equal(GUARD_NO, ask_from_page("nas:8888", "https://nas:8888"));
+    assert_int_equal(GUARD_YES, ask_from_page("nas:8888", "https://nas:8888"));
     assert_int_equal(GUARD_NO, ask_from_page("nas:8888", "http://nas:8888/"));
     assert_int_equal(GUARD_NO, ask_from_page("nas:8888", "nas:8888"));
     assert_int_equal(GUARD_NO, ask_from_page("nas:8888", "null"));
