@@ -23,7 +23,6 @@ struct connection {
     struct loop_timer *look;
     connection_ready_fn *fn; /* not NULL: somebody waits */
     void *arg;
-    bool freed; /* connection_free was called while the master still ends */
 };
 
 struct connection *connection_new(struct loop *loop, const struct site *site)
@@ -50,10 +49,6 @@ static void handle_exit(void *arg, const struct proc_result *result)
     struct err e = ERR_INIT;
     connection->master = NULL;
     connection->up = false;
-    if (connection->freed) {
-        free(connection);
-        return;
-    }
     if (result->status == 0)
         err_set(&e, ERR_SSH_LOST, "the connection to %s was closed", site_host(connection->site));
     else
@@ -137,10 +132,10 @@ void connection_free(struct connection *connection)
     if (connection == NULL)
         return;
     connection_cancel(connection);
-    if (connection->master == NULL) {
-        free(connection);
-        return;
+    if (connection->master != NULL) {
+        /* killed, ssh does not remove its socket */
+        unlink(connection->site->ssh->control_path);
+        proc_abandon(connection->master);
     }
-    connection->freed = true;
-    proc_cancel(connection->master);
+    free(connection);
 }

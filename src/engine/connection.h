@@ -16,7 +16,7 @@ typedef void connection_ready_fn(void *arg, const struct err *e);
 /* Prepares a connection over `site`, which must outlive it and has ssh with a control path. */
 struct connection *connection_new(struct loop *loop, const struct site *site);
 
-/* Closes it, and frees it; the process is told to end and not waited for. NULL is fine. */
+/* Ends its process at once, removes its socket, and frees it. NULL is fine. */
 void connection_free(struct connection *connection);
 
 /*

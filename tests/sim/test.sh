@@ -7,8 +7,6 @@
 
 set -u -o pipefail
 export LC_ALL=C
-# What a killed or ending daemon does not free is nobody's business, if it is built with sanitizers.
-export ASAN_OPTIONS=detect_leaks=0
 
 here=$(cd "$(dirname "$0")" && pwd)
 backupd=$(realpath "${1:-$here/../../build/backupd}")
