@@ -35,9 +35,12 @@ static void check(const struct guard_request *asked, const struct settings *sett
 {
     if (asked->host == NULL)
         abort();
-    if (asked->origin != NULL &&
-        strcasecmp(asked->origin + (asked->is_tls ? 8 : 7), asked->host) != 0)
-        abort();
+    if (asked->origin != NULL) {
+        bool is_https = strncasecmp(asked->origin, "https://", 8) == 0;
+        if ((asked->is_tls && !is_https) ||
+            strcasecmp(asked->origin + (is_https ? 8 : 7), asked->host) != 0)
+            abort();
+    }
     if (settings->token[0] == '\0') {
         if (asked->is_post && !here)
             abort();
