@@ -39,7 +39,7 @@ void chronicle_fini(struct chronicle *chronicle)
 static struct record *make_room(struct ring *ring, size_t limit)
 {
     ring->total++;
-    if (ring->n < limit) {
+    if (ring->v == NULL || ring->n < limit) {
         ring->v = mem_grow(ring->v, ring->n, &ring->cap, sizeof(*ring->v));
         return &ring->v[ring->n++];
     }

@@ -20,6 +20,8 @@
 
 void engine_publish(struct engine *engine, const struct event *event)
 {
+    if (engine->web != NULL)
+        web_link_prepare(engine->web, event);
     state_apply(&engine->state, event);
     engine->options.on_event(engine->options.arg, event, &engine->state);
     if (engine->web != NULL)
@@ -83,7 +85,7 @@ static void connect_sites(struct engine *engine)
 
 static void start_history(struct engine *engine);
 
-void engine_take_config(struct engine *engine)
+static void take_config(struct engine *engine)
 {
     bool history_moves =
         strcmp(engine->config->history_path, engine->next_config->history_path) != 0 ||
@@ -102,6 +104,12 @@ void engine_take_config(struct engine *engine)
     if (engine->web != NULL)
         web_link_reconfigure(engine->web, engine->config);
     engine_note(engine, LEVEL_INFO, "the new configuration is in use");
+}
+
+void engine_take_config_if_free(struct engine *engine)
+{
+    if (engine->next_config != NULL && engine->cycle == NULL && !snapper_is_busy(engine->snapper))
+        take_config(engine);
 }
 
 /* One daemon for each configuration. */
@@ -168,8 +176,14 @@ static void start_web(struct engine *engine)
 static void handle_history(void *arg, const struct event *event)
 {
     struct engine *engine = arg;
-    if (event->kind != EVENT_NOTE && engine->is_begun)
+    if (event->kind != EVENT_NOTE && engine->is_begun) {
+        if (!engine->is_history_late)
+            engine_note(engine, LEVEL_WARNING,
+                        "the history was too slow to open: what it knows of the time before this "
+                        "start is not shown until the next");
+        engine->is_history_late = true;
         return;
+    }
     engine_publish(engine, event);
     if (event->kind == EVENT_NOTE && !engine->is_begun &&
         text_starts_with(event->text, HISTORY_RECALLED))
@@ -193,9 +207,7 @@ int engine_run(struct engine *engine, struct err *e)
     engine_set_due(engine, engine->history == NULL ? 0 : HISTORY_MS);
     service_notify("READY=1");
     feed_watchdog(engine);
-    int rc = loop_run(engine->loop, e);
-    service_notify("STOPPING=1");
-    return rc;
+    return loop_run(engine->loop, e);
 }
 
 bool engine_succeeded(const struct engine *engine)

@@ -9,8 +9,8 @@
 #include "service.h"
 #include "verdict.h"
 
-/* How long the history has to write the end of it. */
-#define HISTORY_STOP_MS 1000
+/* How long the history has to write the end of it, and a snapshot to be taken. */
+#define HISTORY_STOP_MS 3000
 
 static void run_cycle(void *arg);
 static void after_cycle(void *arg);
@@ -154,6 +154,7 @@ static void run_cycle(void *arg)
     engine->is_begun = true;
     if (engine->cycle != NULL || engine->stopping)
         return;
+    engine_take_config_if_free(engine);
     engine->cycle_started = clock_monotonic_ms();
     struct cycle_spec spec = {.loop = engine->loop,
                               .config = engine->config,
@@ -167,12 +168,13 @@ static void run_cycle(void *arg)
     engine->cycle = cycle_start(&spec);
 }
 
-/* Looks again until the history has written what it was told. */
+/* Looks again until the history has written what it was told and a snapshot that is being taken is
+ * there. */
 static void await_history(void *arg)
 {
     struct engine *engine = arg;
     engine->after = NULL;
-    if (history_link_is_ended(engine->history))
+    if (history_link_is_ended(engine->history) && !snapper_is_busy(engine->snapper))
         loop_stop(engine->loop);
     else
         engine->after = loop_add_timer(engine->loop, 20, await_history, engine);
@@ -212,8 +214,7 @@ static void after_cycle(void *arg)
             loop_stop(engine->loop);
         return;
     }
-    if (engine->next_config != NULL && !snapper_is_busy(engine->snapper))
-        engine_take_config(engine);
+    engine_take_config_if_free(engine);
     if (engine->cycle_wanted)
         engine_set_due(engine, 0);
     else

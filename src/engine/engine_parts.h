@@ -37,6 +37,7 @@ struct engine {
     struct web_link *web;         /* NULL: nobody is served */
     struct history_link *history; /* NULL: none is kept */
     bool is_begun;                /* the first cycle; what the history recalls later is too late */
+    bool is_history_late;         /* and somebody was told */
     bool stopping, cycle_wanted;
 };
 
@@ -56,8 +57,9 @@ void engine_schedule_next(struct engine *engine);
 /* Plans it as soon as may be: now, or after the one that runs. */
 void engine_want_cycle(struct engine *engine);
 
-/* Puts the configuration that waits into use. No cycle runs, and no snapshot is being taken. */
-void engine_take_config(struct engine *engine);
+/* Puts the configuration that waits, if any, into use: where no cycle runs and no snapshot is being
+ * taken. */
+void engine_take_config_if_free(struct engine *engine);
 
 /* Ends the loop, once the history has written what it was told or had its time. */
 void engine_end(struct engine *engine);

@@ -6,6 +6,7 @@
 #include "clock.h"
 #include "engine_parts.h"
 #include "mem.h"
+#include "service.h"
 
 /* How long everything has to end by itself after SIGTERM; what is left then is killed. */
 #define STOP_MS 4000
@@ -16,6 +17,7 @@ static void handle_stop(void *arg, int signo)
     if (engine->stopping)
         return;
     engine->stopping = true;
+    service_notify("STOPPING=1");
     engine_note(engine, LEVEL_INFO, "stopping (%s)", signo == SIGTERM ? "SIGTERM" : "SIGINT");
     if (engine->cycle == NULL) {
         engine_end(engine);
@@ -53,7 +55,7 @@ static void handle_reload(void *arg, int signo)
         if (engine->cycle != NULL || snapper_is_busy(engine->snapper)) {
             engine_note(engine, LEVEL_INFO, "the new configuration is used from the next cycle on");
         } else {
-            engine_take_config(engine);
+            engine_take_config_if_free(engine);
             if (!engine->options.once)
                 engine_schedule_next(engine);
         }
@@ -64,6 +66,8 @@ static void handle_reload(void *arg, int signo)
 /* Somebody wants a cycle, and what failed tried again in it. */
 static void hurry(struct engine *engine)
 {
+    if (engine->cycle_wanted)
+        return; /* said and done already */
     if (engine->cycle != NULL)
         engine_note(engine, LEVEL_INFO, "a cycle is running: another follows it");
     retries_hurry(&engine->retries, clock_monotonic_ms());
@@ -79,6 +83,7 @@ static void handle_wish(void *arg, int signo)
 void engine_handle_snapshot(void *arg, uint64_t id, const char *name, const struct err *e)
 {
     struct engine *engine = arg;
+    engine_take_config_if_free(engine);
     if (e == NULL) {
         engine_note(engine, LEVEL_INFO, "took the snapshot %s and of everything below, as asked",
                     name);
@@ -93,10 +98,13 @@ void engine_handle_snapshot(void *arg, uint64_t id, const char *name, const stru
 static void take_snapshot(struct engine *engine, const struct role_command *command)
 {
     struct err e = ERR_INIT;
-    if (engine->options.dryrun || engine->stopping) {
-        web_link_answer(engine->web, command->id, 503,
-                        engine->stopping ? "the daemon is stopping"
-                                         : "the daemon runs with -dryrun and changes nothing");
+    const char *why_not =
+        engine->stopping              ? "the daemon is stopping"
+        : engine->options.dryrun      ? "the daemon runs with -dryrun and changes nothing"
+        : engine->next_config != NULL ? "a new configuration is about to be used: try again"
+                                      : NULL;
+    if (why_not != NULL) {
+        web_link_answer(engine->web, command->id, 503, why_not);
     } else if (snapper_take(engine->snapper, &engine->sites.side[SIDE_LOCAL], command->type,
                             command->id, clock_now(), engine->config->stall_timeout * 1000,
                             &e) != 0) {
@@ -116,7 +124,8 @@ void engine_handle_command(void *arg, const struct role_command *command)
         take_snapshot(engine, command);
         return;
     }
-    engine_note(engine, LEVEL_INFO, "a cycle was asked for");
+    if (!engine->cycle_wanted)
+        engine_note(engine, LEVEL_INFO, "a cycle was asked for");
     hurry(engine);
     web_link_answer(engine->web, command->id, 202, "a cycle starts now");
 }

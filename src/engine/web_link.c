@@ -15,11 +15,10 @@
 #include "event_json.h"
 #include "host.h"
 #include "lines.h"
-#include "listen.h"
 #include "mem.h"
 #include "proc.h"
 #include "settings.h"
-#include "text.h"
+#include "web_sockets.h"
 
 /* Seconds before a role that died is started again: the first time, and at most. */
 #define RESTART_FIRST 1
@@ -42,7 +41,7 @@
 #define WORDS_LINES 60
 
 /* Commands in a minute that are believed to be somebody's: the role itself stops well below. */
-#define COMMANDS_MAX 600
+#define COMMANDS_MAX 150
 
 /* How often something happened in the present minute. */
 struct pace {
@@ -52,9 +51,7 @@ struct pace {
 
 struct web_link {
     struct web_link_spec spec;
-    int tcp[LISTEN_MAX];
-    size_t tcp_count;
-    int unix_fd;
+    struct web_sockets sockets;
     struct proc *proc;
     int fd; /* ours of the socket pair; -1: none */
     struct loop_fd *watch;
@@ -71,10 +68,10 @@ struct web_link {
     struct loop_timer *restart, *listen_again, *stall;
     bool restarts_now; /* it was ended for a new one */
     struct err fault;  /* why it was ended */
-    char listen_error[ERR_MSG_MAX];
 };
 
 static void start(void *arg);
+static void restart_now(struct web_link *link);
 
 static void note(struct web_link *link, enum event_level level, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
@@ -99,154 +96,25 @@ static unsigned count_pace(struct pace *pace)
 
 /* ---- sockets ---- */
 
-static void open_sockets(void *arg);
-
-static void close_sockets(struct web_link *link)
-{
-    for (size_t i = 0; i < link->tcp_count; i++)
-        close(link->tcp[i]);
-    link->tcp_count = 0;
-    if (link->unix_fd >= 0) {
-        close(link->unix_fd);
-        unlink(link->spec.socket_path);
-    }
-    link->unix_fd = -1;
-}
-
-/* The same complaint every minute would be noise. */
-static void complain_of_listening(struct web_link *link, const struct err *e)
-{
-    if (strcmp(link->listen_error, e->msg) != 0)
-        note(link, LEVEL_ERROR, "the dashboard: %s; backups go on, and it is tried again", e->msg);
-    snprintf(link->listen_error, sizeof(link->listen_error), "%s", e->msg);
-}
-
-static bool is_local_only(const char *addr)
-{
-    return text_starts_with(addr, "127.") || text_starts_with(addr, "[::1]") ||
-           text_starts_with(addr, "localhost:");
-}
-
-static void say_listening(struct web_link *link)
-{
-    const struct config *config = link->spec.config;
-    bool tls = config->web_tls_cert[0] != '\0';
-    note(link, LEVEL_INFO, "the dashboard is at %s://%s%s", tls ? "https" : "http",
-         link->spec.addr[0] == ':' ? "localhost" : "", link->spec.addr);
-    if (config->web_token[0] == '\0' && !is_local_only(link->spec.addr))
-        note(link, LEVEL_WARNING,
-             "no token is set under [web]: whoever reaches %s can read everything there; changes "
-             "are accepted from this machine alone",
-             link->spec.addr);
-}
-
-static void open_tcp(struct web_link *link)
-{
-    struct err e = ERR_INIT;
-    if (listen_tcp(link->spec.addr, link->tcp, &link->tcp_count, &e) != 0) {
-        link->tcp_count = 0;
-        complain_of_listening(link, &e);
-        return;
-    }
-    if (e.code != ERR_NONE)
-        note(link, LEVEL_WARNING, "the dashboard: %s", e.msg);
-    link->listen_error[0] = '\0';
-    say_listening(link);
-}
-
 static void open_sockets(void *arg)
 {
     struct web_link *link = arg;
-    struct err e = ERR_INIT;
-    bool had = link->tcp_count > 0;
+    size_t had = web_sockets_list(&link->sockets, (int[LISTEN_MAX + 1]){0});
     link->listen_again = NULL;
-    if (link->unix_fd < 0 && link->spec.socket_path[0] != '\0') {
-        link->unix_fd = listen_unix(link->spec.socket_path, &e);
-        if (link->unix_fd < 0)
-            note(link, LEVEL_WARNING, "the commands status and snapshot: %s", e.msg);
-    }
-    if (link->tcp_count == 0)
-        open_tcp(link);
-    if (link->tcp_count == 0)
+    if (!web_sockets_open(&link->sockets))
         link->listen_again =
             loop_add_timer(link->spec.loop, LISTEN_AGAIN * INT64_C(1000), open_sockets, link);
-    else if (!had && link->proc != NULL)
-        web_link_reconfigure(link, link->spec.config); /* it gets its sockets when it starts */
+    /* a role gets its sockets when it starts */
+    if (link->proc != NULL && web_sockets_list(&link->sockets, (int[LISTEN_MAX + 1]){0}) != had)
+        restart_now(link);
 }
 
-/* ---- settings ---- */
-
-/* Reads a file of at most SETTINGS_PEM_MAX bytes. "" where it cannot be had. */
-static char *read_pem(struct web_link *link, const char *path, const char *key)
+/* Opens them anew: what a role had may be of no use any more. */
+static void renew_sockets(struct web_link *link)
 {
-    char *data = mem_zalloc(SETTINGS_PEM_MAX + 1, 1);
-    if (path[0] == '\0')
-        return data;
-    FILE *file = fopen(path, "re");
-    size_t len = file == NULL ? 0 : fread(data, 1, SETTINGS_PEM_MAX, file);
-    if (len == 0)
-        note(link, LEVEL_ERROR, "cannot read %s, which is %s under [web]: %s", path, key,
-             file == NULL ? strerror(errno) : "it is empty");
-    if (file != NULL)
-        fclose(file);
-    data[len] = '\0';
-    return data;
-}
-
-static int compare_names(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-/* Every type that a policy names and keeps, once. The strings are the policies'. */
-static void collect_types(const struct config *config, struct settings_list *ret)
-{
-    ret->v = mem_zalloc(config->side[SIDE_LOCAL].policy.n + config->side[SIDE_REMOTE].policy.n,
-                        sizeof(*ret->v));
-    for (int side = 0; side < SIDE_COUNT; side++) {
-        const struct policy *policy = &config->side[side].policy;
-        for (size_t i = 0; i < policy->n && ret->n < SETTINGS_LIST_MAX; i++)
-            if (policy->v[i].count > 0)
-                ret->v[ret->n++] = policy->v[i].type;
-    }
-    qsort(ret->v, ret->n, sizeof(*ret->v), compare_names);
-    size_t kept = 0;
-    for (size_t i = 0; i < ret->n; i++)
-        if (kept == 0 || strcmp(ret->v[kept - 1], ret->v[i]) != 0)
-            ret->v[kept++] = ret->v[i];
-    ret->n = kept;
-}
-
-/* Appends the settings. False where a certificate is wanted and cannot be had: then nothing is
- * served in the clear instead. */
-static bool add_settings(struct web_link *link, struct str *out)
-{
-    static char empty[] = "";
-    const struct config *config = link->spec.config;
-    char own_name[HOST_NAME_SIZE];
-    char version[64];
-    snprintf(version, sizeof(version), "%s", link->spec.version);
-    host_own_name(own_name);
-    struct settings settings = {
-        .version = version,
-        .local_root = config->side[SIDE_LOCAL].root,
-        .remote_root = config_has_remote(config) ? config->side[SIDE_REMOTE].root : empty,
-        .remote_host = config->ssh_host,
-        .own_name = own_name,
-        .token = config->web_token,
-        .hosts = {.v = config->web_hosts.v, .n = config->web_hosts.n},
-        .tls_cert = read_pem(link, config->web_tls_cert, "tls_cert"),
-        .tls_key = read_pem(link, config->web_tls_key, "tls_key"),
-        .has_unix = link->unix_fd >= 0,
-    };
-    bool usable = config->web_tls_cert[0] == '\0' ||
-                  (settings.tls_cert[0] != '\0' && settings.tls_key[0] != '\0');
-    collect_types(config, &settings.types);
-    settings_encode(&settings, out);
-    free(settings.types.v);
-    free(settings.tls_cert);
-    free(settings.tls_key);
-    return usable;
+    loop_remove_timer(link->listen_again);
+    web_sockets_close(&link->sockets);
+    open_sockets(link);
 }
 
 /* ---- to the role ---- */
@@ -265,19 +133,30 @@ static void add_event(void *arg, const struct event *event)
     event_encode(event, arg);
 }
 
+static bool is_told(const struct web_link *link, const char *dataset)
+{
+    return link->told_all || (link->told != NULL && strcmp(dataset, link->told) <= 0);
+}
+
+static void set_told(struct web_link *link, const char *dataset)
+{
+    char *name = mem_strdup(dataset);
+    free(link->told);
+    link->told = name;
+}
+
 /* Appends datasets that the role does not know yet, while there is room. */
 static void replay_more(struct web_link *link)
 {
     const struct state *state = link->spec.state;
     for (size_t i = 0; i < state->n && !link->told_all; i++) {
         const struct dataset_state *ds = state->v[i];
-        if (link->told != NULL && strcmp(ds->name, link->told) <= 0)
+        if (is_told(link, ds->name))
             continue;
         if (link->unsent.len - link->sent > REPLAY_CHUNK)
             return;
         state_replay_dataset(ds, add_event, &link->unsent);
-        free(link->told);
-        link->told = mem_strdup(ds->name);
+        set_told(link, ds->name);
     }
     if (!link->told_all)
         role_ready_encode(&link->unsent);
@@ -342,13 +221,20 @@ static bool has_room(struct web_link *link)
     return false;
 }
 
+void web_link_prepare(struct web_link *link, const struct event *event)
+{
+    const struct state *state = link->spec.state;
+    if (link->fd < 0 || event->dataset == NULL || is_told(link, event->dataset))
+        return;
+    for (size_t i = 0; i < state->n && strcmp(state->v[i]->name, event->dataset) <= 0; i++)
+        if (!is_told(link, state->v[i]->name))
+            state_replay_dataset(state->v[i], add_event, &link->unsent);
+    set_told(link, event->dataset);
+}
+
 void web_link_send(struct web_link *link, const struct event *event)
 {
     if (link->fd < 0)
-        return;
-    /* what is of a dataset that it does not know yet comes with that */
-    if (event->dataset != NULL && event->kind != EVENT_NOTE && !link->told_all &&
-        (link->told == NULL || strcmp(event->dataset, link->told) > 0))
         return;
     if (!has_room(link))
         return;
@@ -423,7 +309,10 @@ static int handle_words(void *arg, const char *data, size_t len)
 {
     struct web_link *link = arg;
     struct err e = ERR_INIT;
-    return lines_feed(&link->words, data, len, take_words, link, &e);
+    if (lines_feed(&link->words, data, len, take_words, link, &e) == 0)
+        return 0;
+    end_role(link, e.code, e.msg);
+    return -1;
 }
 
 static void close_link(struct web_link *link)
@@ -469,6 +358,7 @@ static void handle_exit(void *arg, const struct proc_result *result)
     if (clock_monotonic_ms() - link->started_ms > LIVED_WELL * INT64_C(1000))
         link->wait = RESTART_FIRST;
     describe_end(link, result, &e);
+    renew_sockets(link);
     note(link, LEVEL_WARNING, "the web role is started again in %lld s: %s", (long long)link->wait,
          e.msg);
     link->restart = loop_add_timer(link->spec.loop, link->wait * 1000, start, link);
@@ -477,19 +367,15 @@ static void handle_exit(void *arg, const struct proc_result *result)
 
 /* ---- the start ---- */
 
-static struct proc *spawn(struct web_link *link, int fd, bool with_tcp, struct err *e)
+static struct proc *spawn(struct web_link *link, int fd, struct err *e)
 {
     char self[HOST_PATH_MAX];
     char folder[HOST_PATH_MAX];
     char count[16];
     int sockets[LISTEN_MAX + 1];
-    size_t n = 0;
     if (host_self_path(self, e) != 0 || host_empty_dir(folder, e) != 0)
         return NULL;
-    if (link->unix_fd >= 0)
-        sockets[n++] = link->unix_fd;
-    for (size_t i = 0; i < link->tcp_count && with_tcp; i++)
-        sockets[n++] = link->tcp[i];
+    size_t n = web_sockets_list(&link->sockets, sockets);
     snprintf(count, sizeof(count), "%zu", n);
     const char *const argv[] = {self, ROLE_WEB, link->spec.config->web_user, folder, count, NULL};
     struct proc_spec spec = {.argv = argv,
@@ -530,8 +416,8 @@ static void start(void *arg)
     link->started_ms = link->moved_ms = clock_monotonic_ms();
     err_clear(&link->fault);
     if (make_pair(link, &fd, &e) == 0) {
-        bool with_tcp = add_settings(link, &link->unsent);
-        link->proc = spawn(link, fd, with_tcp, &e);
+        web_sockets_add_settings(&link->sockets, link->spec.version, &link->unsent);
+        link->proc = spawn(link, fd, &e);
         close(fd);
     }
     if (link->proc == NULL) {
@@ -550,25 +436,38 @@ struct web_link *web_link_new(const struct web_link_spec *spec)
 {
     struct web_link *link = mem_zalloc(1, sizeof(*link));
     link->spec = *spec;
-    link->fd = link->unix_fd = -1;
+    link->fd = -1;
     link->wait = RESTART_FIRST;
     str_init(&link->unsent);
     lines_init(&link->commands, ROLE_COMMAND_MAX);
     lines_init(&link->words, PROC_STDERR_TAIL);
+    web_sockets_init(&link->sockets, spec->addr, spec->socket_path, spec->on_note, spec->arg);
+    web_sockets_configure(&link->sockets, spec->config);
     open_sockets(link);
     check_stall(link);
     start(link);
     return link;
 }
 
+/* Starts a new role at once, after the one that runs. */
+static void restart_now(struct web_link *link)
+{
+    link->wait = RESTART_FIRST;
+    if (link->proc != NULL) {
+        link->restarts_now = true;
+        proc_cancel(link->proc);
+        return;
+    }
+    loop_remove_timer(link->restart);
+    link->restart = loop_add_timer(link->spec.loop, 0, start, link);
+}
+
 void web_link_reconfigure(struct web_link *link, const struct config *config)
 {
     link->spec.config = config;
-    link->wait = RESTART_FIRST;
-    if (link->proc == NULL)
-        return; /* whatever starts it next uses the new one */
-    link->restarts_now = true;
-    proc_cancel(link->proc);
+    web_sockets_configure(&link->sockets, config);
+    renew_sockets(link);
+    restart_now(link);
 }
 
 void web_link_free(struct web_link *link)
@@ -577,7 +476,7 @@ void web_link_free(struct web_link *link)
         return;
     proc_abandon(link->proc);
     close_link(link);
-    close_sockets(link);
+    web_sockets_fini(&link->sockets);
     loop_remove_timer(link->restart);
     loop_remove_timer(link->listen_again);
     loop_remove_timer(link->stall);

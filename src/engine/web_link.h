@@ -40,7 +40,11 @@ struct web_link *web_link_new(const struct web_link_spec *spec);
 /* Ends the role, closes the sockets, removes the Unix one. NULL is fine. */
 void web_link_free(struct web_link *link);
 
-/* Tells an event that the state has folded in. */
+/*
+ * Call the first before the state folds an event in, and the second after it. A role that has only
+ * begun is told of the datasets bit by bit: of the event's it must know before the event comes.
+ */
+void web_link_prepare(struct web_link *link, const struct event *event);
 void web_link_send(struct web_link *link, const struct event *event);
 
 /* Answers the command of that number. */

@@ -84,10 +84,21 @@ static int query(sqlite3 *db, const char *sql, int64_t *ret, char ret_text[ERR_M
     return 0;
 }
 
+/* A larger file is not read as a whole before it is used: the start would wait for it. Damage shows
+ * where it is met. */
+#define CHECK_MAX INT64_C(67108864) /* 64 MiB */
+
 static int check_content(sqlite3 *db, struct err *e)
 {
     char words[ERR_MSG_MAX];
+    int64_t pages;
+    int64_t page_size;
     int64_t ignored;
+    if (query(db, "PRAGMA page_count", &pages, NULL, e) != 0 ||
+        query(db, "PRAGMA page_size", &page_size, NULL, e) != 0)
+        return -1;
+    if (pages > CHECK_MAX / (page_size > 0 ? page_size : 1))
+        return 0;
     if (query(db, "PRAGMA quick_check(1)", &ignored, words, e) != 0)
         return -1;
     return strcmp(words, "ok") == 0 ? 0 : err_set(e, ERR_PARSE, "it is damaged: %.500s", words);
@@ -106,9 +117,13 @@ static int check_version(sqlite3 *db, int64_t *ret_version, struct err *e)
     if (application == 0 && version == 0 && tables == 0)
         *ret_version = 0;
     else if (application != SCHEMA_APPLICATION)
-        return err_set(e, ERR_PARSE, "it is a database of another program");
+        return err_set(e, ERR_CONFIG,
+                       "it is a database of another program, and left as it is: see path under "
+                       "[history]");
     else if (version < 1 || version > SCHEMA_VERSION)
-        return err_set(e, ERR_PARSE, "its version is %" PRId64 ", and only %d is known here",
+        return err_set(e, ERR_CONFIG,
+                       "its version is %" PRId64 ", and only %d is known here, so it is left as it "
+                       "is",
                        version, SCHEMA_VERSION);
     else
         *ret_version = version;

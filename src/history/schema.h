@@ -24,8 +24,9 @@
 
 /*
  * Opens the database `path`, makes it where it is missing or empty, and brings its tables to
- * SCHEMA_VERSION. Returns 0, or -1 and `e`; `*ret_unusable` then says whether the file is damaged
- * or none of ours, as which no waiting will make it good. The caller closes `*ret`.
+ * SCHEMA_VERSION. Returns 0, or -1 and `e`; `*ret_unusable` then says whether the file is
+ * damaged, so that no waiting will make it good. One of another program, or of a later version of
+ * ours, is not: it is left alone (ERR_CONFIG). The caller closes `*ret`.
  */
 int schema_open(const char *path, sqlite3 **ret, bool *ret_unusable, struct err *e);
 

@@ -122,32 +122,33 @@ static int look_up(const struct target *target, struct addrinfo **ret)
 }
 
 /* Writes "127.0.0.1:8888" or "[::1]:8888". */
-static void address_text(char ret[ADDRESS_TEXT_SIZE], const struct addrinfo *info)
+static void address_text(char ret[ADDRESS_TEXT_SIZE], const struct listen_address *at)
 {
     char host[NI_MAXHOST];
     char port[NI_MAXSERV];
-    if (getnameinfo(info->ai_addr, info->ai_addrlen, host, sizeof(host), port, sizeof(port),
-                    NI_NUMERICHOST | NI_NUMERICSERV) != 0)
+    if (getnameinfo((const struct sockaddr *)&at->address, at->len, host, sizeof(host), port,
+                    sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV) != 0)
         snprintf(ret, ADDRESS_TEXT_SIZE, "an address");
-    else if (info->ai_family == AF_INET6)
+    else if (at->address.ss_family == AF_INET6)
         snprintf(ret, ADDRESS_TEXT_SIZE, "[%s]:%s", host, port);
     else
         snprintf(ret, ADDRESS_TEXT_SIZE, "%s:%s", host, port);
 }
 
 /* Returns a listening socket, or -1 and errno. */
-static int open_tcp(const struct addrinfo *info)
+static int open_tcp(const struct listen_address *at)
 {
     int on = 1;
-    int fd = socket(info->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
+    int family = at->address.ss_family;
+    int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
     if (fd < 0)
         return -1;
     /* Connections of an earlier run that linger in TIME_WAIT are not in the way of this one. */
     if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == 0 &&
         /* IPv4 has a socket of its own, whatever the system's default is. */
-        (info->ai_family != AF_INET6 ||
-         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) == 0) &&
-        bind(fd, info->ai_addr, info->ai_addrlen) == 0 && listen(fd, LISTEN_BACKLOG) == 0)
+        (family != AF_INET6 || setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) == 0) &&
+        bind(fd, (const struct sockaddr *)&at->address, at->len) == 0 &&
+        listen(fd, LISTEN_BACKLOG) == 0)
         return fd;
     int code = errno;
     close(fd);
@@ -161,22 +162,20 @@ static bool is_not_here(int code)
     return code == EADDRNOTAVAIL || code == EAFNOSUPPORT || code == EPROTONOSUPPORT;
 }
 
-/* Notes in `failure` that `info` could not be opened, unless something worse is there already. */
-static void note_failure(struct err *failure, const struct addrinfo *info, int code)
+/* Notes in `failure` that `at` could not be opened, unless something worse is there already. */
+static void note_failure(struct err *failure, const struct listen_address *at, int code)
 {
     char text[ADDRESS_TEXT_SIZE];
     if (failure->code != ERR_NONE && (!is_not_here(failure->sys) || is_not_here(code)))
         return;
-    address_text(text, info);
+    address_text(text, at);
     err_set_sys(failure, code, "cannot listen on %s", text);
 }
 
-int listen_tcp(const char *addr, int ret_fds[LISTEN_MAX], size_t *ret_count, struct err *e)
+int listen_look_up(const char *addr, struct listen_addresses *ret, struct err *e)
 {
     struct target target = {0};
     struct addrinfo *infos = NULL;
-    struct err failure = ERR_INIT;
-    size_t count = 0;
     if (parse(addr, &target, e) != 0)
         return -1;
     int found = look_up(&target, &infos);
@@ -184,20 +183,42 @@ int listen_tcp(const char *addr, int ret_fds[LISTEN_MAX], size_t *ret_count, str
         return err_set_sys(e, errno, "cannot listen on %s", addr);
     if (found != 0)
         return err_set(e, ERR_SYSTEM, "cannot listen on %s: %s", addr, gai_strerror(found));
-    for (const struct addrinfo *at = infos; at != NULL && count < LISTEN_MAX; at = at->ai_next) {
-        int fd = open_tcp(at);
+    memset(ret, 0, sizeof(*ret));
+    for (const struct addrinfo *at = infos; at != NULL && ret->count < LISTEN_MAX;
+         at = at->ai_next) {
+        memcpy(&ret->v[ret->count].address, at->ai_addr, at->ai_addrlen);
+        ret->v[ret->count++].len = at->ai_addrlen;
+    }
+    freeaddrinfo(infos);
+    return 0;
+}
+
+int listen_open(const struct listen_addresses *addresses, int ret_fds[LISTEN_MAX],
+                size_t *ret_count, struct err *e)
+{
+    struct err failure = ERR_INIT;
+    size_t count = 0;
+    for (size_t i = 0; i < addresses->count; i++) {
+        int fd = open_tcp(&addresses->v[i]);
         if (fd >= 0)
             ret_fds[count++] = fd;
         else
-            note_failure(&failure, at, errno);
+            note_failure(&failure, &addresses->v[i], errno);
     }
-    freeaddrinfo(infos);
     if (e != NULL && failure.code != ERR_NONE && (count == 0 || !is_not_here(failure.sys)))
         *e = failure;
     if (count == 0)
         return -1;
     *ret_count = count;
     return 0;
+}
+
+int listen_tcp(const char *addr, int ret_fds[LISTEN_MAX], size_t *ret_count, struct err *e)
+{
+    struct listen_addresses addresses;
+    if (listen_look_up(addr, &addresses, e) != 0)
+        return -1;
+    return listen_open(&addresses, ret_fds, ret_count, e);
 }
 
 /* Whether somebody accepts connections at `address`. */

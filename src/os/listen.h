@@ -3,6 +3,7 @@
 #define BACKUPD_OS_LISTEN_H
 
 #include <stddef.h>
+#include <sys/socket.h>
 
 #include "err.h"
 
@@ -18,6 +19,25 @@
  * (ERR_USAGE), which says what would be right.
  */
 int listen_check(const char *addr, struct err *e);
+
+/* What a text like "nas.example:8888" stands for. */
+struct listen_addresses {
+    size_t count;
+    struct listen_address {
+        struct sockaddr_storage address;
+        socklen_t len;
+    } v[LISTEN_MAX];
+};
+
+/*
+ * Finds them; may wait for the name service, so not from a loop. "localhost" is 127.0.0.1 and ::1,
+ * whatever the name service says. Returns 0, or -1 and `e` as listen_tcp does.
+ */
+int listen_look_up(const char *addr, struct listen_addresses *ret, struct err *e);
+
+/* The second half of listen_tcp, which never waits and can be tried again. */
+int listen_open(const struct listen_addresses *addresses, int ret_fds[LISTEN_MAX],
+                size_t *ret_count, struct err *e);
 
 /*
  * Opens a socket for each address that `addr` stands for ("localhost" is 127.0.0.1 and ::1,

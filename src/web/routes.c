@@ -45,7 +45,7 @@ struct routes *routes_new(const struct routes_spec *spec)
 {
     struct routes *routes = mem_zalloc(1, sizeof(*routes));
     routes->spec = *spec;
-    routes->next_id = 1;
+    routes->next_id = spec->first_id;
     return routes;
 }
 

@@ -19,6 +19,8 @@ struct routes_spec {
     const struct settings *settings;
     struct projection *projection;
     routes_command_fn *on_command;
+    uint64_t first_id; /* of commands: another one in each process, so that no answer to one of
+                          before is taken for one of now */
     void *arg;
 };
 

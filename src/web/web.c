@@ -37,6 +37,9 @@
 /* Bytes that are read from the engine before clients get a turn. */
 #define READ_MAX 262144
 
+/* Bytes of commands that wait for the engine to read them. */
+#define UNSENT_MAX 65536
+
 /* Descriptors besides connections. */
 #define OWN_DESCRIPTORS 64
 
@@ -186,6 +189,8 @@ static void handle_engine(void *arg, short revents)
 static bool send_command(void *arg, enum route_command what, uint64_t id, const char *type)
 {
     struct web *web = arg;
+    if (web->unsent.len > UNSENT_MAX)
+        return false;
     struct role_command command = {.kind = what == COMMAND_SNAPSHOT ? ROLE_SNAPSHOT : ROLE_SYNC,
                                    .id = id};
     if (type != NULL)
@@ -261,6 +266,7 @@ static int set_up(struct web *web, struct err *e)
     struct routes_spec spec = {.settings = &web->settings,
                                .projection = &web->projection,
                                .on_command = send_command,
+                               .first_id = ((uint64_t)boot << 24) + 1,
                                .arg = web};
     web->routes = routes_new(&spec);
     web->guard = guard_new(&web->settings);
@@ -276,6 +282,14 @@ static int serve(struct web *web, uint64_t sockets, struct err *e)
                                .on_over = routes_forget,
                                .arg = web->routes};
     web->server = server_new(&spec, e);
+    if (web->server == NULL && web->settings.tls_cert[0] != '\0') {
+        /* what should be encrypted is then not served at all; root's own socket is */
+        complain(e);
+        err_clear(e);
+        web->settings.tls_cert[0] = '\0';
+        sockets = web->settings.has_unix ? 1 : 0;
+        web->server = server_new(&spec, e);
+    }
     if (web->server == NULL)
         return -1;
     routes_set_server(web->routes, web->server);

@@ -350,19 +350,23 @@ static void an_empty_file_is_a_new_one(void **state)
     assert_int_equal(count_files(".damaged-"), 0);
 }
 
-static void a_file_of_another_program_is_set_aside(void **state)
+static void assert_refused(const char *why);
+
+static void a_file_of_another_program_is_left_alone(void **state)
 {
     (void)state;
     run_sql("CREATE TABLE theirs(a); INSERT INTO theirs VALUES(1)");
-    assert_set_aside("another program");
+    assert_refused("another program");
+    assert_int_equal(count_files(".damaged-"), 0);
 }
 
-static void a_file_of_a_later_version_is_set_aside(void **state)
+static void a_file_of_a_later_version_is_left_alone(void **state)
 {
     (void)state;
     store_close(open_store(NULL));
     run_sql("PRAGMA user_version = 99");
-    assert_set_aside("its version is 99");
+    assert_refused("its version is 99");
+    assert_int_equal(count_files(".damaged-"), 0);
 }
 
 static void a_file_without_a_table_is_set_aside(void **state)
@@ -430,8 +434,8 @@ int main(void)
         TEST(garbage_is_set_aside_with_what_belongs_to_it),
         TEST(a_file_that_was_cut_is_set_aside),
         TEST(an_empty_file_is_a_new_one),
-        TEST(a_file_of_another_program_is_set_aside),
-        TEST(a_file_of_a_later_version_is_set_aside),
+        TEST(a_file_of_another_program_is_left_alone),
+        TEST(a_file_of_a_later_version_is_left_alone),
         TEST(a_file_without_a_table_is_set_aside),
         TEST(what_is_no_file_is_left_alone),
         TEST(a_folder_that_cannot_be_made_is_told),

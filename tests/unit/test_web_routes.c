@@ -188,8 +188,10 @@ static int set_up(void **state)
     now_ms = 5000000;
     projection_init(&projection, 1);
     projection_set_ready(&projection);
-    struct routes_spec spec = {
-        .settings = &settings, .projection = &projection, .on_command = handle_command};
+    struct routes_spec spec = {.settings = &settings,
+                               .projection = &projection,
+                               .on_command = handle_command,
+                               .first_id = 1};
     routes = routes_new(&spec);
     return 0;
 }
