@@ -444,7 +444,8 @@ static void answer_get(struct routes *routes, struct request *request, const cha
         answer_overview(routes, request, body);
     } else if (is(path, "/global/activity")) {
         answer_activity(routes, request, body);
-    } else if ((rest = behind(path, "/global/dataset")) != NULL) {
+    } else if ((rest = behind(path, "/global/dataset")) != NULL &&
+               (*rest == '\0' || *rest == '/')) {
         char *name = dataset_name(rest);
         answer_dataset(routes, request, name, body);
         free(name);

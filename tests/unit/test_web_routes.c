@@ -396,6 +396,20 @@ static void before_everything_is_known_nothing_is_claimed(void **state)
     assert_int_equal(404, ask(false, "/global/assets/nothing", NULL)->status);
 }
 
+static void a_dataset_is_behind_a_slash_only(void **state)
+{
+    (void)state;
+    const struct event seen = {.kind = EVENT_DATASET_SEEN, .dataset = "foo"};
+    const struct event other = {.kind = EVENT_DATASET_SEEN, .dataset = "/foo"};
+    state_apply(&projection.state, &seen);
+    state_apply(&projection.state, &other);
+    assert_int_equal(404, ask(false, "/global/datasetfoo", NULL)->status);
+    assert_int_equal(404, ask(false, "/api/v1/datasetsfoo", NULL)->status);
+    assert_int_equal(200, ask(false, "/global/dataset/foo", NULL)->status);
+    assert_int_equal(200, ask(false, "/global/dataset/foo/", NULL)->status);
+    assert_int_equal(200, ask(false, "/api/v1/datasets/foo", NULL)->status);
+}
+
 static void paths_that_are_none_are_not_found(void **state)
 {
     (void)state;
@@ -429,6 +443,7 @@ int main(void)
         T(only_so_many_commands_wait_at_a_time),
         T(after_a_burst_one_command_a_second_goes),
         T(before_everything_is_known_nothing_is_claimed),
+        T(a_dataset_is_behind_a_slash_only),
         T(paths_that_are_none_are_not_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
