@@ -293,10 +293,13 @@ static int ask_by_address(const struct daemon *daemon, bool post, const char *ta
     size_t scheme = base.len;
     int rc = daemon_connect_to(daemon->addr == NULL ? DAEMON_ADDR : daemon->addr, &base, e);
     if (rc == 0) {
+        bool loopback = is_loopback(base.s + scheme);
+        /* Any user of this machine may listen at a free port, and without TLS we cannot know who
+         * does before the token is sent. The daemon does not ask for it from here. */
         struct way way = {.base = base.s,
-                          .token = config.web_token,
+                          .token = loopback && !tls ? "" : config.web_token,
                           .cert = config.web_tls_cert,
-                          .loopback = is_loopback(base.s + scheme)};
+                          .loopback = loopback};
         rc = ask_checked(&way, daemon, &config, post, target, ret, e);
     }
     str_fini(&base);

@@ -38,13 +38,14 @@ struct daemon_answer {
 };
 
 /*
- * Asks for `target`, a path with its query, all of it encoded: POST without a body where `post` is
- * set, which may change something, else GET. Returns 0 with whatever was answered, errors too;
- * release with daemon_answer_fini. Returns -1 and leaves `ret` alone with ERR_NO_DAEMON where no
- * daemon of this configuration answers, ERR_CONFIG where the configuration is needed for the
- * address and cannot be read, ERR_USAGE for an address that is none, ERR_LIMIT for an answer of
- * more than DAEMON_ANSWER_MAX, ERR_PROTOCOL for one that is no HTTP, ERR_INTERRUPTED for `stop`,
- * and ERR_SYSTEM for all else, as an answer that does not come.
+ * Asks for `target`, a path with its query, all of it encoded; with the configuration's token by
+ * the address, but neither by the socket nor by plain HTTP to this machine. POST without a body
+ * where `post` is set, which may change something, else GET. Returns 0 with whatever was answered,
+ * errors too; release with daemon_answer_fini. Returns -1 and leaves `ret` alone with ERR_NO_DAEMON
+ * where no daemon of this configuration answers, ERR_CONFIG where the
+ * configuration is needed for the address and cannot be read, ERR_USAGE for an address that is
+ * none, ERR_LIMIT for an answer of more than DAEMON_ANSWER_MAX, ERR_PROTOCOL for one that is no
+ * HTTP, ERR_INTERRUPTED for `stop`, and ERR_SYSTEM for all else, as an answer that does not come.
  */
 int daemon_ask(const struct daemon *daemon, bool post, const char *target,
                struct daemon_answer *ret, struct err *e);
