@@ -424,6 +424,33 @@ static void without_a_daemon_the_exit_status_is_3(void **state)
     assert_non_null(strstr(said(), "no daemon answers"));
 }
 
+static void an_address_that_does_not_let_us_connect_is_no_daemon(void **state)
+{
+    (void)state;
+    struct sockaddr_in at;
+    socklen_t len = sizeof(at);
+    int waiting[8];
+    listen_at_address();
+    assert_int_equal(0, listen(listener, 0)); /* room for one that is not accepted */
+    assert_int_equal(0, getsockname(listener, (struct sockaddr *)&at, &len));
+    for (size_t i = 0; i < sizeof(waiting) / sizeof(waiting[0]); i++) {
+        waiting[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+        (void)connect(waiting[i], (struct sockaddr *)&at, len);
+    }
+    assert_int_equal(EXIT_NO_DAEMON, run(cli_status, NULL, false, STDERR_FILENO));
+    assert_non_null(strstr(said(), "no daemon answers"));
+    for (size_t i = 0; i < sizeof(waiting) / sizeof(waiting[0]); i++)
+        close(waiting[i]);
+}
+
+static void whoever_connects_and_says_nothing_is_an_error(void **state)
+{
+    (void)state;
+    listen_at_socket();
+    SERVE(NO_ANSWER);
+    assert_fails_with(false, ERR_SYSTEM, "does not answer in 10 s");
+}
+
 static void a_configuration_that_the_address_needs_and_cannot_be_read_is_one_error(void **state)
 {
     (void)state;
@@ -614,6 +641,8 @@ int main(void)
         TEST(an_answer_that_is_too_large_is_refused),
         TEST(asking_ends_when_it_is_told_to),
         TEST(without_a_daemon_the_exit_status_is_3),
+        TEST(an_address_that_does_not_let_us_connect_is_no_daemon),
+        TEST(whoever_connects_and_says_nothing_is_an_error),
         TEST(a_configuration_that_the_address_needs_and_cannot_be_read_is_one_error),
         TEST(a_snapshot_that_was_taken_is_printed),
         TEST(by_the_address_a_snapshot_is_asked_for_after_the_root),
