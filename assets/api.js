@@ -2,11 +2,15 @@
 
 const patience = 15000; /* ms; a daemon that hangs is to be told from one that is slow */
 
+/* ms; a little more than the daemon gives itself for a snapshot, so that its word is what comes */
+const longPatience = 310000;
+
 async function ask(path, options = {}) {
     try {
         return await fetch(path, { signal: AbortSignal.timeout(patience), ...options });
-    } catch {
-        throw new Error("No answer from backupd");
+    } catch (error) {
+        const late = options.method === "POST" && error.name === "TimeoutError";
+        throw new Error(late ? "No answer yet: it may still be done" : "No answer from backupd");
     }
 }
 
@@ -32,4 +36,4 @@ export const syncNow = () => post("/api/v1/sync").then(() => "A cycle starts now
 
 /* A recursive snapshot of many datasets can take its time. */
 export const takeSnapshot = (type) => post(`/snapshot?periodicity=${encodeURIComponent(type)}`,
-    120000).then((name) => `Created ${name}`);
+    longPatience).then((name) => `Created ${name}`);

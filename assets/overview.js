@@ -40,8 +40,7 @@ export function progressText({ rate: speed, left, part }) {
 function doing({ status, level, step, why, text }) {
     if (status === "running") return step ? "destroying snapshots" : "planning";
     if (level === "ignored") return "its source is gone";
-    if (status === "failed" && text) return text;
-    return why ?? text ?? "";
+    return text || (why ?? "");
 }
 
 /* What a telephone shows instead of four columns. */
@@ -89,7 +88,7 @@ function showNow(dataset, run, note) {
     if (moving) run.set(moving.part);
     const text = moving ? progressText(moving) : doing(dataset);
     note.classList.toggle("idle", !text);
-    setText(note, text || sidesText(dataset), moving ? "" : dataset.text ?? text);
+    setText(note, text || sidesText(dataset), dataset.text || (moving ? "" : text));
 }
 
 /* Without a remote side the newest snapshot is all the copy there is. */

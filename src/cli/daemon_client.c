@@ -82,15 +82,17 @@ static void set_request(CURL *curl, const struct way *way, bool post, const char
     }
 }
 
-/* Says why there is no answer. Always returns -1. */
+/* Says why there is no answer; `connected`: there was somebody. Always returns -1. */
 static int say_failure(const struct way *way, bool post, const struct transfer *transfer,
-                       CURLcode rc, const char *words, struct err *e)
+                       bool connected, CURLcode rc, const char *words, struct err *e)
 {
     const char *where = way->socket != NULL ? way->socket : way->base;
     if (words[0] == '\0')
         words = curl_easy_strerror(rc);
     if (transfer->too_long)
         rc = CURLE_FILESIZE_EXCEEDED;
+    if (rc == CURLE_OPERATION_TIMEDOUT && !connected)
+        rc = CURLE_COULDNT_CONNECT;
     switch (rc) {
     case CURLE_COULDNT_CONNECT:
     case CURLE_COULDNT_RESOLVE_HOST:
@@ -103,8 +105,9 @@ static int say_failure(const struct way *way, bool post, const struct transfer *
     case CURLE_ABORTED_BY_CALLBACK:
         return err_set(e, ERR_INTERRUPTED, "interrupted");
     case CURLE_OPERATION_TIMEDOUT:
-        return err_set(e, ERR_SYSTEM, "%s does not answer in %d s", where,
-                       post ? DAEMON_ACT_TIMEOUT : DAEMON_READ_TIMEOUT);
+        return err_set(e, ERR_SYSTEM, "%s does not answer in %d s%s", where,
+                       post ? DAEMON_ACT_TIMEOUT : DAEMON_READ_TIMEOUT,
+                       post ? "; it may still be done" : "");
     case CURLE_UNSUPPORTED_PROTOCOL:
     case CURLE_WEIRD_SERVER_REPLY:
         /* In the runtime folder nobody else has a socket; at the address there may be anything. */
@@ -119,6 +122,7 @@ static int perform(CURL *curl, const struct way *way, bool post, struct transfer
                    long *ret_status, struct err *e)
 {
     char words[CURL_ERROR_SIZE] = "";
+    curl_off_t connected = 0; /* in microseconds */
     curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, words);
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_body);
     curl_easy_setopt(curl, CURLOPT_WRITEDATA, transfer);
@@ -127,8 +131,9 @@ static int perform(CURL *curl, const struct way *way, bool post, struct transfer
     curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
     CURLcode rc = curl_easy_perform(curl);
     curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, (char *)NULL);
+    curl_easy_getinfo(curl, CURLINFO_CONNECT_TIME_T, &connected);
     if (rc != CURLE_OK)
-        return say_failure(way, post, transfer, rc, words, e);
+        return say_failure(way, post, transfer, connected != 0, rc, words, e);
     curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, ret_status);
     return 0;
 }
@@ -293,10 +298,13 @@ static int ask_by_address(const struct daemon *daemon, bool post, const char *ta
     size_t scheme = base.len;
     int rc = daemon_connect_to(daemon->addr == NULL ? DAEMON_ADDR : daemon->addr, &base, e);
     if (rc == 0) {
+        bool loopback = is_loopback(base.s + scheme);
+        /* Any user of this machine may listen at a free port, and without TLS we cannot know who
+         * does before the token is sent. The daemon does not ask for it from here. */
         struct way way = {.base = base.s,
-                          .token = config.web_token,
+                          .token = loopback && !tls ? "" : config.web_token,
                           .cert = config.web_tls_cert,
-                          .loopback = is_loopback(base.s + scheme)};
+                          .loopback = loopback};
         rc = ask_checked(&way, daemon, &config, post, target, ret, e);
     }
     str_fini(&base);

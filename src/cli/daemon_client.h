@@ -14,10 +14,11 @@
 /* The largest answer that is taken, in bytes. */
 #define DAEMON_ANSWER_MAX (64 * 1024 * 1024)
 
-/* Seconds: to connect, until all of an answer is there, and the same where zfs has to work. */
+/* Seconds: to connect, until all of an answer is there, and the same where zfs has to work: a
+ * little more than the 300 that the daemon gives itself, so that it is its word which is heard. */
 #define DAEMON_CONNECT_TIMEOUT 5
 #define DAEMON_READ_TIMEOUT    10
-#define DAEMON_ACT_TIMEOUT     300
+#define DAEMON_ACT_TIMEOUT     310
 
 /* Where the daemon listens unless -addr says otherwise. */
 #define DAEMON_ADDR "0.0.0.0:8888"
@@ -38,13 +39,14 @@ struct daemon_answer {
 };
 
 /*
- * Asks for `target`, a path with its query, all of it encoded: POST without a body where `post` is
- * set, which may change something, else GET. Returns 0 with whatever was answered, errors too;
- * release with daemon_answer_fini. Returns -1 and leaves `ret` alone with ERR_NO_DAEMON where no
- * daemon of this configuration answers, ERR_CONFIG where the configuration is needed for the
- * address and cannot be read, ERR_USAGE for an address that is none, ERR_LIMIT for an answer of
- * more than DAEMON_ANSWER_MAX, ERR_PROTOCOL for one that is no HTTP, ERR_INTERRUPTED for `stop`,
- * and ERR_SYSTEM for all else, as an answer that does not come.
+ * Asks for `target`, a path with its query, all of it encoded; with the configuration's token by
+ * the address, but neither by the socket nor by plain HTTP to this machine. POST without a body
+ * where `post` is set, which may change something, else GET. Returns 0 with whatever was answered,
+ * errors too; release with daemon_answer_fini. Returns -1 and leaves `ret` alone with ERR_NO_DAEMON
+ * where no daemon of this configuration answers or none can be connected to, ERR_CONFIG where the
+ * configuration is needed for the address and cannot be read, ERR_USAGE for an address that is
+ * none, ERR_LIMIT for an answer of more than DAEMON_ANSWER_MAX, ERR_PROTOCOL for one that is no
+ * HTTP, ERR_INTERRUPTED for `stop`, and ERR_SYSTEM for all else, as an answer that does not come.
  */
 int daemon_ask(const struct daemon *daemon, bool post, const char *target,
                struct daemon_answer *ret, struct err *e);

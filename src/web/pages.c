@@ -10,6 +10,7 @@
 #include "pages_parts.h"
 #include "text.h"
 #include "verdict.h"
+#include "views_parts.h"
 
 /* ---- paths ---- */
 
@@ -245,7 +246,7 @@ static void add_remark(const struct state *state, const struct dataset_state *ds
     struct str why;
     str_init(&why);
     verdict_of_dataset(state, ds, now, &why, NULL);
-    if (ds->status == STATUS_FAILED && ds->text != NULL) {
+    if (view_has_failed(ds) && ds->text != NULL) {
         str_clear(&why);
         str_add(&why, ds->text);
     }

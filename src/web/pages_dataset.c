@@ -94,7 +94,7 @@ static void add_trouble(const struct state *state, const struct dataset_state *d
 {
     struct str why;
     str_init(&why);
-    if (ds->status == STATUS_FAILED) {
+    if (view_has_failed(ds)) {
         add_failure(ds, out);
     } else if (ds->status == STATUS_REMOTE_ONLY) {
         html_paragraph(out, "note",

@@ -36,6 +36,7 @@ struct routes {
     struct server *server;
     struct waiter *waiters;
     size_t commands; /* that wait for the engine */
+    size_t polls;    /* that wait for a change */
     uint64_t next_id;
     int64_t spent;    /* of WEB_COMMANDS_BURST, */
     int64_t spent_ms; /* at this time */
@@ -67,6 +68,7 @@ static void wait_for(struct routes *routes, struct request *request, uint64_t id
         waiter->after->before = waiter;
     routes->waiters = waiter;
     routes->commands += id != 0;
+    routes->polls += id == 0;
     request_set_data(request, waiter);
     request_wait(request);
 }
@@ -84,6 +86,7 @@ void routes_forget(void *arg, struct request *request)
     if (waiter->after != NULL)
         waiter->after->before = waiter->before;
     routes->commands -= waiter->id != 0;
+    routes->polls -= waiter->id == 0;
     free(waiter->text);
     free(waiter);
 }
@@ -272,6 +275,16 @@ static void answer_stream(struct request *request, struct stream *stream)
     request_stream(request, stream, after);
 }
 
+static void answer_poll(struct routes *routes, struct request *request)
+{
+    if (routes->polls < WEB_POLLS_MAX) {
+        wait_for(routes, request, 0, WEB_POLL_SECONDS);
+        return;
+    }
+    request_set_header(request, "Retry-After", WEB_POLLS_RETRY);
+    respond_words(request, 503, "busy", "too many requests wait for a change: try again");
+}
+
 static void answer_metrics(struct routes *routes, struct request *request, struct str *body)
 {
     const struct projection *projection = routes->spec.projection;
@@ -444,14 +457,15 @@ static void answer_get(struct routes *routes, struct request *request, const cha
         answer_overview(routes, request, body);
     } else if (is(path, "/global/activity")) {
         answer_activity(routes, request, body);
-    } else if ((rest = behind(path, "/global/dataset")) != NULL) {
+    } else if ((rest = behind(path, "/global/dataset")) != NULL &&
+               (*rest == '\0' || *rest == '/')) {
         char *name = dataset_name(rest);
         answer_dataset(routes, request, name, body);
         free(name);
     } else if (is(path, "/root")) {
         answer_dataset(routes, request, "", body);
     } else if (is(path, "/poll")) {
-        wait_for(routes, request, 0, WEB_POLL_SECONDS);
+        answer_poll(routes, request);
     } else if (is(path, "/metrics")) {
         answer_metrics(routes, request, body);
     } else if (is(path, "/healthz")) {

@@ -48,6 +48,12 @@ static void add_level(const struct state *state, const struct dataset_state *ds,
     json_out_word(out, "level", verdict_level_name(level));
 }
 
+bool view_has_failed(const struct dataset_state *ds)
+{
+    return ds->status == STATUS_FAILED ||
+           (ds->failing != 0 && ds->text != NULL && ds->status != STATUS_REMOTE_ONLY);
+}
+
 static void add_failure(const struct dataset_state *ds, struct str *out)
 {
     json_out_word(out, "code", err_code_name(ds->code));
@@ -74,7 +80,7 @@ void view_add_summary(const struct state *state, const struct dataset_state *ds,
     add_holding("remote", &ds->holding[SIDE_REMOTE], out);
     if (why.len > 0)
         json_out_text(out, "why", why.s);
-    if (ds->status == STATUS_FAILED)
+    if (view_has_failed(ds))
         add_failure(ds, out);
     if (ds->step_count > 0) {
         json_out_u64(out, "steps", ds->step_count);

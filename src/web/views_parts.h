@@ -9,6 +9,12 @@
 void view_add_summary(const struct state *state, const struct dataset_state *ds, int64_t now,
                       struct str *out);
 
+/*
+ * Whether there is a failure to tell of: its newest run failed, or it did before the one that
+ * waits or runs now, which has mended nothing yet. Of what only the remote has there is none.
+ */
+bool view_has_failed(const struct dataset_state *ds);
+
 /* Appends a line of the log as an object of the open list; with its dataset, or without. */
 void view_add_line(const struct record *line, bool with_dataset, struct str *out);
 

@@ -35,6 +35,12 @@
 #define WEB_POLL_SECONDS    300
 #define WEB_COMMAND_SECONDS 300
 
+/* Long polls that may wait at a time. Each keeps its connection for minutes; others need some. */
+#define WEB_POLLS_MAX 1024
+
+/* Seconds after which whoever found no room for a long poll may ask again. */
+#define WEB_POLLS_RETRY "10"
+
 /* Requests that may wait for the engine at a time. */
 #define WEB_COMMANDS_MAX 16
 

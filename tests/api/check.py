@@ -27,6 +27,7 @@ import yaml
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 DATA = ROOT / "tests" / "unit" / "data" / "api"
 METHODS = ("get", "post", "put", "delete", "head", "options", "patch")
+REFUSALS = ("401", "403", "421", "429", "503")  # of the guard and of a daemon that is not ready
 RESERVED = ("global", "root", "poll", "snapshot", "api", "metrics", "healthz")
 
 
@@ -201,6 +202,20 @@ def check_operations(api):
     return faults
 
 
+def check_refusals(api):
+    """Whatever is asked for may be refused, in text or, below /api/, as an object."""
+    faults = []
+    for path, method, operation in api.operations():
+        kind = "application/json" if path.startswith("/api/") else "text/plain"
+        for status in REFUSALS:
+            response = operation["responses"].get(status)
+            if response is None:
+                faults.append(f"{method.upper()} {path} does not say that it can answer {status}")
+            elif kind not in api.follow(response).get("content", {}):
+                faults.append(f"{method.upper()} {path} {status} has no {kind}")
+    return faults
+
+
 def check_sources(api):
     """The words that the sources have are the words that are described."""
     schemas = api.document["components"]["schemas"]
@@ -238,6 +253,7 @@ def check_description(tap, api):
     tap.check("every component is used", check_use(api))
     tap.check("every schema is one", check_schemas(api))
     tap.check("every operation says what it does and takes", check_operations(api))
+    tap.check("every operation says how it can be refused", check_refusals(api))
     tap.check("error codes and kinds of events are those of the sources", check_sources(api))
     for where, kind, media in api.answers():
         tap.check(f"{where} {kind}: the example is as described", check_example(api, kind, media))

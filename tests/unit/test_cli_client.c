@@ -8,6 +8,7 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <ifaddrs.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
@@ -93,15 +94,22 @@ static int tear_down(void **state)
     return system(command); /* NOLINT(cert-env33-c) our own folder */
 }
 
-static void listen_at_address(void)
+static void listen_at(struct in_addr host)
 {
-    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr = host};
+    char name[INET_ADDRSTRLEN];
     socklen_t len = sizeof(at);
     listener = socket(AF_INET, SOCK_STREAM, 0);
     assert_int_equal(0, bind(listener, (struct sockaddr *)&at, len));
     assert_int_equal(0, listen(listener, 8));
     assert_int_equal(0, getsockname(listener, (struct sockaddr *)&at, &len));
-    snprintf(addr, sizeof(addr), "0.0.0.0:%u", (unsigned)ntohs(at.sin_port));
+    inet_ntop(AF_INET, &host, name, sizeof(name));
+    snprintf(addr, sizeof(addr), "%s:%u", name, (unsigned)ntohs(at.sin_port));
+}
+
+static void listen_at_address(void)
+{
+    listen_at((struct in_addr){.s_addr = htonl(INADDR_LOOPBACK)});
 }
 
 /* A port that was ours and where nobody listens any more. */
@@ -279,10 +287,46 @@ static void a_request_by_the_socket_has_no_token(void **state)
     assert_null(strstr(text, "sesame"));
 }
 
-static void without_a_socket_the_address_is_asked_with_the_token(void **state)
+static void nobody_who_listens_at_a_loopback_address_is_told_the_token_in_plain(void **state)
 {
     (void)state;
+    static const char *const NAMES[] = {"0.0.0.0", "127.0.0.1", "localhost", ""};
     listen_at_address();
+    SERVE(OK_STATE, OK_STATE, OK_STATE, OK_STATE);
+    unsigned long port = strtoul(strrchr(addr, ':') + 1, NULL, 10);
+    for (size_t i = 0; i < sizeof(NAMES) / sizeof(NAMES[0]); i++) {
+        snprintf(addr, sizeof(addr), "%s:%lu", NAMES[i], port);
+        assert_state_comes();
+    }
+    const char *text = asked();
+    assert_non_null(strstr(text, "GET /api/v1/state"));
+    assert_null(strstr(text, "sesame"));
+    assert_null(strstr(text, "Authorization"));
+}
+
+/* An address of this machine that is not the loopback's; false: it has none. */
+static bool find_own_address(struct in_addr *ret)
+{
+    struct ifaddrs *all = NULL;
+    bool found = false;
+    assert_int_equal(0, getifaddrs(&all));
+    for (const struct ifaddrs *at = all; at != NULL && !found; at = at->ifa_next) {
+        if (at->ifa_addr == NULL || at->ifa_addr->sa_family != AF_INET)
+            continue;
+        *ret = ((const struct sockaddr_in *)(const void *)at->ifa_addr)->sin_addr;
+        found = ntohl(ret->s_addr) >> 24 != IN_LOOPBACKNET;
+    }
+    freeifaddrs(all);
+    return found;
+}
+
+static void without_a_socket_another_address_is_asked_with_the_token(void **state)
+{
+    (void)state;
+    struct in_addr own;
+    if (!find_own_address(&own))
+        skip();
+    listen_at(own);
     SERVE(OK_STATE);
     assert_state_comes();
     assert_non_null(strstr(asked(), "\r\nAuthorization: Bearer sesame\r\n"));
@@ -378,6 +422,33 @@ static void without_a_daemon_the_exit_status_is_3(void **state)
     assert_int_equal(EXIT_NO_DAEMON, run(cli_status, NULL, true, STDERR_FILENO));
     assert_int_equal(EXIT_NO_DAEMON, run(cli_snapshot, "daily", false, STDERR_FILENO));
     assert_non_null(strstr(said(), "no daemon answers"));
+}
+
+static void an_address_that_does_not_let_us_connect_is_no_daemon(void **state)
+{
+    (void)state;
+    struct sockaddr_in at;
+    socklen_t len = sizeof(at);
+    int waiting[8];
+    listen_at_address();
+    assert_int_equal(0, listen(listener, 0)); /* room for one that is not accepted */
+    assert_int_equal(0, getsockname(listener, (struct sockaddr *)&at, &len));
+    for (size_t i = 0; i < sizeof(waiting) / sizeof(waiting[0]); i++) {
+        waiting[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+        (void)connect(waiting[i], (struct sockaddr *)&at, len);
+    }
+    assert_int_equal(EXIT_NO_DAEMON, run(cli_status, NULL, false, STDERR_FILENO));
+    assert_non_null(strstr(said(), "no daemon answers"));
+    for (size_t i = 0; i < sizeof(waiting) / sizeof(waiting[0]); i++)
+        close(waiting[i]);
+}
+
+static void whoever_connects_and_says_nothing_is_an_error(void **state)
+{
+    (void)state;
+    listen_at_socket();
+    SERVE(NO_ANSWER);
+    assert_fails_with(false, ERR_SYSTEM, "does not answer in 10 s");
 }
 
 static void a_configuration_that_the_address_needs_and_cannot_be_read_is_one_error(void **state)
@@ -559,7 +630,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(the_socket_is_asked_first_and_needs_neither_configuration_nor_token),
         TEST(a_request_by_the_socket_has_no_token),
-        TEST(without_a_socket_the_address_is_asked_with_the_token),
+        TEST(nobody_who_listens_at_a_loopback_address_is_told_the_token_in_plain),
+        TEST(without_a_socket_another_address_is_asked_with_the_token),
         TEST(a_socket_at_which_nobody_listens_is_passed_over),
         TEST(a_socket_whose_path_is_too_long_does_not_exist),
         TEST(no_proxy_is_asked),
@@ -569,6 +641,8 @@ int main(void)
         TEST(an_answer_that_is_too_large_is_refused),
         TEST(asking_ends_when_it_is_told_to),
         TEST(without_a_daemon_the_exit_status_is_3),
+        TEST(an_address_that_does_not_let_us_connect_is_no_daemon),
+        TEST(whoever_connects_and_says_nothing_is_an_error),
         TEST(a_configuration_that_the_address_needs_and_cannot_be_read_is_one_error),
         TEST(a_snapshot_that_was_taken_is_printed),
         TEST(by_the_address_a_snapshot_is_asked_for_after_the_root),

@@ -175,6 +175,26 @@ static void a_failed_dataset_has_the_error_the_way_out_and_the_steps(void **unus
     web_fixture_fini(&f);
 }
 
+static void a_failed_dataset_that_is_tried_again_still_says_why(void **unused)
+{
+    (void)unused;
+    struct web_fixture f;
+    web_fixture_init(&f, true);
+    web_feed(&f, (struct event){.kind = EVENT_DATASET_PLANNED, .dataset = "/home", .count = 1});
+    show_overview(&f, 0);
+    assert_has(&f, "<td class=\"failed\">failed, waiting</td>");
+    assert_has(&f, "<td>cannot destroy tank/data/home@hourly-1: it is held</td>");
+    web_feed(&f, (struct event){.kind = EVENT_DATASET_STARTED, .dataset = "/home", .time = T_NOW});
+    show_overview(&f, 0);
+    assert_has(&f, "<td class=\"failed\">failed, running</td>");
+    assert_has(&f, "<td>cannot destroy tank/data/home@hourly-1: it is held</td>");
+    show_dataset(&f, "/home", 0);
+    assert_has(&f, "<p class=\"error\">cannot destroy tank/data/home@hourly-1: it is held</p>");
+    assert_has(&f, "Failed 2 times in a row, since <time");
+    assert_lacks(&f, "the next try is at");
+    web_fixture_fini(&f);
+}
+
 static void a_running_dataset_has_its_progress_and_its_snapshots_newest_first(void **unused)
 {
     (void)unused;
@@ -371,6 +391,7 @@ int main(void)
         cmocka_unit_test(a_dry_run_is_said_on_every_page),
         cmocka_unit_test(the_first_page_of_all_says_that_nothing_is_known_yet),
         cmocka_unit_test(a_failed_dataset_has_the_error_the_way_out_and_the_steps),
+        cmocka_unit_test(a_failed_dataset_that_is_tried_again_still_says_why),
         cmocka_unit_test(a_running_dataset_has_its_progress_and_its_snapshots_newest_first),
         cmocka_unit_test(what_only_the_remote_has_is_said_to_be_left_alone),
         cmocka_unit_test(without_a_remote_no_column_is_about_one),

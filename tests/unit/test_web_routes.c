@@ -33,13 +33,13 @@ int64_t clock_monotonic_ms(void)
 /* ---- the server ---- */
 
 struct request {
-    bool is_post, waits, streams;
     const char *path, *query, *accept, *etag;
-    unsigned status; /* 0: not answered yet */
-    char type[64];
-    struct str body;
-    char headers[256];
     void *data;
+    struct str body;
+    unsigned status; /* 0: not answered yet */
+    bool is_post, waits, streams;
+    char type[64];
+    char headers[256];
 };
 
 bool request_is_post(const struct request *request)
@@ -168,7 +168,7 @@ static bool handle_command(void *arg, enum route_command what, uint64_t id, cons
     return true;
 }
 
-static struct request requests[128];
+static struct request requests[WEB_POLLS_MAX + 128];
 static size_t request_count;
 
 static int set_up(void **state)
@@ -286,6 +286,21 @@ static void whoever_left_is_not_told(void **state)
     assert_int_equal(0, polls[1]->status);
 }
 
+static void only_so_many_long_polls_wait_at_a_time(void **state)
+{
+    (void)state;
+    struct request *first = ask(false, "/poll", NULL);
+    for (int i = 1; i < WEB_POLLS_MAX; i++)
+        assert_true(ask(false, "/poll", NULL)->waits);
+    struct request *refused = ask(false, "/poll", NULL);
+    assert_int_equal(503, refused->status);
+    assert_non_null(strstr(refused->headers, "Retry-After: " WEB_POLLS_RETRY "\n"));
+    assert_true(ask(true, "/api/v1/sync", NULL)->waits);
+    forget(first);
+    assert_true(ask(false, "/poll", NULL)->waits);
+    assert_int_equal(503, ask(false, "/poll", NULL)->status);
+}
+
 static void a_snapshot_is_answered_with_the_engines_words(void **state)
 {
     (void)state;
@@ -398,6 +413,20 @@ static void before_everything_is_known_nothing_is_claimed(void **state)
     assert_int_equal(404, ask(false, "/global/assets/nothing", NULL)->status);
 }
 
+static void a_dataset_is_behind_a_slash_only(void **state)
+{
+    (void)state;
+    const struct event seen = {.kind = EVENT_DATASET_SEEN, .dataset = "foo"};
+    const struct event other = {.kind = EVENT_DATASET_SEEN, .dataset = "/foo"};
+    state_apply(&projection.state, &seen);
+    state_apply(&projection.state, &other);
+    assert_int_equal(404, ask(false, "/global/datasetfoo", NULL)->status);
+    assert_int_equal(404, ask(false, "/api/v1/datasetsfoo", NULL)->status);
+    assert_int_equal(200, ask(false, "/global/dataset/foo", NULL)->status);
+    assert_int_equal(200, ask(false, "/global/dataset/foo/", NULL)->status);
+    assert_int_equal(200, ask(false, "/api/v1/datasets/foo", NULL)->status);
+}
+
 static void paths_that_are_none_are_not_found(void **state)
 {
     (void)state;
@@ -424,6 +453,7 @@ int main(void)
         T(a_long_poll_ends_after_five_minutes),
         T(every_long_poll_is_told_of_a_change_once),
         T(whoever_left_is_not_told),
+        T(only_so_many_long_polls_wait_at_a_time),
         T(a_snapshot_is_answered_with_the_engines_words),
         T(the_answer_for_a_page_is_a_page),
         T(an_engine_that_does_not_answer_is_not_waited_for),
@@ -431,6 +461,7 @@ int main(void)
         T(only_so_many_commands_wait_at_a_time),
         T(after_a_burst_one_command_a_second_goes),
         T(before_everything_is_known_nothing_is_claimed),
+        T(a_dataset_is_behind_a_slash_only),
         T(paths_that_are_none_are_not_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

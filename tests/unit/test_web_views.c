@@ -152,6 +152,8 @@ static void a_safe_dataset_has_the_base_of_a_summary_and_no_more(void **unused)
     web_fixture_fini(&f);
 }
 
+#define FAILED_FIELDS " why code text advice failures since retry steps done"
+
 static void a_failed_dataset_says_why_and_what_to_do_and_when_it_is_tried_again(void **unused)
 {
     (void)unused;
@@ -159,7 +161,7 @@ static void a_failed_dataset_says_why_and_what_to_do_and_when_it_is_tried_again(
     web_fixture_init(&f, true);
     json_t *state = get_state(&f);
     const json_t *home = web_find(json_object_get(state, "datasets"), "name", "/home");
-    assert_fields(home, BASE_FIELDS " why code text advice failures since retry steps done");
+    assert_fields(home, BASE_FIELDS FAILED_FIELDS);
     assert_string_equal(web_string(home, "why"), "its newest run failed");
     assert_string_equal(web_string(home, "code"), "held");
     assert_string_equal(web_string(home, "text"),
@@ -170,6 +172,54 @@ static void a_failed_dataset_says_why_and_what_to_do_and_when_it_is_tried_again(
     assert_int_equal(web_number(home, "retry"), T_NOW + 300);
     assert_int_equal(web_number(home, "steps"), 2);
     assert_int_equal(web_number(home, "done"), 0);
+    json_decref(state);
+    web_fixture_fini(&f);
+}
+
+static void assert_failed_still(struct web_fixture *f, const char *status)
+{
+    json_t *state = get_state(f);
+    const json_t *home = web_find(json_object_get(state, "datasets"), "name", "/home");
+    assert_fields(home, BASE_FIELDS FAILED_FIELDS);
+    assert_string_equal(web_string(home, "status"), status);
+    assert_string_equal(web_string(home, "level"), "failed");
+    assert_string_equal(web_string(home, "code"), "held");
+    assert_string_equal(web_string(home, "text"),
+                        "cannot destroy tank/data/home@hourly-1: it is held");
+    assert_string_equal(web_string(home, "advice"), err_code_advice(ERR_HELD));
+    assert_int_equal(web_number(home, "failures"), 2);
+    assert_int_equal(web_number(home, "since"), T_CYCLE - 3600);
+    json_decref(state);
+}
+
+static void a_failed_dataset_says_why_until_a_run_succeeds(void **unused)
+{
+    (void)unused;
+    struct web_fixture f;
+    web_fixture_init(&f, true);
+    web_feed(&f, (struct event){.kind = EVENT_DATASET_PLANNED, .dataset = "/home", .count = 1});
+    assert_failed_still(&f, "waiting");
+    web_feed(&f, (struct event){.kind = EVENT_DATASET_STARTED, .dataset = "/home", .time = T_NOW});
+    assert_failed_still(&f, "running");
+    web_feed(&f, (struct event){.kind = EVENT_DATASET_FINISHED, .dataset = "/home", .time = T_NOW});
+    json_t *state = get_state(&f);
+    const json_t *home = web_find(json_object_get(state, "datasets"), "name", "/home");
+    assert_null(json_object_get(home, "code"));
+    assert_null(json_object_get(home, "text"));
+    json_decref(state);
+    web_fixture_fini(&f);
+}
+
+static void what_failed_before_its_source_was_gone_is_not_told_as_failed(void **unused)
+{
+    (void)unused;
+    struct web_fixture f;
+    web_fixture_init(&f, true);
+    web_feed(&f, (struct event){.kind = EVENT_DATASET_SEEN, .dataset = "/home", .flag = true});
+    json_t *state = get_state(&f);
+    const json_t *home = web_find(json_object_get(state, "datasets"), "name", "/home");
+    assert_string_equal(web_string(home, "level"), "ignored");
+    assert_null(json_object_get(home, "text"));
     json_decref(state);
     web_fixture_fini(&f);
 }
@@ -330,6 +380,8 @@ int main(void)
         cmocka_unit_test(a_cycle_that_failed_as_a_whole_says_why),
         cmocka_unit_test(a_safe_dataset_has_the_base_of_a_summary_and_no_more),
         cmocka_unit_test(a_failed_dataset_says_why_and_what_to_do_and_when_it_is_tried_again),
+        cmocka_unit_test(a_failed_dataset_says_why_until_a_run_succeeds),
+        cmocka_unit_test(what_failed_before_its_source_was_gone_is_not_told_as_failed),
         cmocka_unit_test(a_running_dataset_has_its_step_and_its_progress),
         cmocka_unit_test(what_only_the_remote_has_is_ignored_and_what_has_no_copy_is_late),
         cmocka_unit_test(a_dataset_has_its_plan_with_the_words_of_the_step_that_failed),
