@@ -5,6 +5,7 @@
 
 #include "describe.h"
 #include "mem.h"
+#include "state_parts.h"
 #include "verdict.h"
 
 /* A plan longer than this is not folded: no dataset has so many snapshots. */
@@ -82,7 +83,7 @@ static struct dataset_state *get(struct state *state, const char *name)
     return ds;
 }
 
-static void set_text(char **text, const char *value)
+void state_set_text(char **text, const char *value)
 {
     free(*text);
     *text = mem_strdup(value);
@@ -168,7 +169,7 @@ static void apply_cycle_finished(struct state *state, const struct event *event)
     state->cycle_finished = event->time;
     state->cycle_failed = event->failed;
     state->cycle_code = event->code;
-    set_text(&state->cycle_text, event->text);
+    state_set_text(&state->cycle_text, event->text);
     if (event->code == ERR_NONE) {
         forget_unseen(state);
         state->cycle_failing = 0;
@@ -190,7 +191,7 @@ static void apply_state_recalled(struct state *state, const struct event *event)
     state->cycle_failed = event->failed;
     state->cycle_failing = event->failing;
     state->cycle_code = event->code;
-    set_text(&state->cycle_text, event->text);
+    state_set_text(&state->cycle_text, event->text);
     state->last_success = event->success;
     state->due = event->due;
     state->sent = event->sent;
@@ -217,7 +218,7 @@ static void apply_seen(struct state *state, const struct event *event)
 }
 
 /* What the table says about the copy. */
-static void weigh_rows(const struct state *state, struct dataset_state *ds)
+void state_weigh_rows(const struct state *state, struct dataset_state *ds)
 {
     unsigned wanted = ROW_ON(SIDE_LOCAL) | (state->has_remote ? ROW_ON(SIDE_REMOTE) : 0U);
     ds->copied = ds->coming_since = ds->blocked_since = 0;
@@ -252,7 +253,7 @@ static void apply_snapshots(const struct state *state, struct dataset_state *ds,
     row_table_clear(&ds->rows);
     ds->rows = ds->arriving;
     memset(&ds->arriving, 0, sizeof(ds->arriving));
-    weigh_rows(state, ds);
+    state_weigh_rows(state, ds);
 }
 
 static void apply_planned(struct dataset_state *ds, const struct event *event)
@@ -288,7 +289,7 @@ static void fail_running_steps(struct dataset_state *ds, int64_t time)
 static void set_failure(struct dataset_state *ds, enum err_code code, const char *text)
 {
     ds->code = code;
-    set_text(&ds->text, text);
+    state_set_text(&ds->text, text);
 }
 
 static void apply_finished(struct state *state, struct dataset_state *ds, const struct event *event)
@@ -331,131 +332,7 @@ static void apply_dataset_recalled(struct dataset_state *ds, const struct event 
     ds->sent_bytes = event->bytes;
     ds->failures = event->failed;
     ds->code = event->code;
-    set_text(&ds->text, event->text);
-}
-
-/* ---- steps ---- */
-
-static bool is_transfer(const struct step_state *step)
-{
-    return step->op == OP_INITIAL_TRANSFER || step->op == OP_RANGE_TRANSFER;
-}
-
-static void note_bytes(struct state *state, struct step_state *step, const struct event *event)
-{
-    if (event->bytes > step->bytes)
-        chronicle_add_bytes(&state->chronicle, event->time, event->bytes - step->bytes);
-    step->bytes = event->bytes;
-}
-
-static void record_transfer(struct state *state, const struct dataset_state *ds,
-                            const struct step_state *step, const struct event *event)
-{
-    struct record record = {.time = event->time,
-                            .started = step->started,
-                            .dataset = ds->name,
-                            .start = step->start,
-                            .end = step->end,
-                            .bytes = event->bytes,
-                            .resumed = step->resumed,
-                            .code = event->code,
-                            .text = event->text};
-    chronicle_add(&state->chronicle, RECORD_TRANSFER, &record);
-}
-
-/* The newest of each side, from the rows. */
-static void find_newest(struct dataset_state *ds)
-{
-    for (int side = 0; side < SIDE_COUNT; side++) {
-        bool found = false;
-        for (size_t i = 0; i < ds->rows.n; i++)
-            if ((ds->rows.v[i].sides & ROW_ON(side)) != 0) {
-                ds->holding[side].newest = ds->rows.v[i].creation;
-                found = true;
-            }
-        if (!found)
-            ds->holding[side].newest = 0;
-    }
-}
-
-/* What the sides hold changes with the step; the next listing says the same, or corrects it. */
-static void move_snapshots(const struct state *state, struct dataset_state *ds,
-                           const struct step_state *step)
-{
-    bool moved;
-    if (is_transfer(step))
-        moved = row_table_receive(&ds->rows, step->end);
-    else
-        moved = row_table_destroy(&ds->rows, step->side, step->start, step->end);
-    if (!moved)
-        return;
-    weigh_rows(state, ds);
-    find_newest(ds);
-}
-
-static void apply_step_finished(struct state *state, struct dataset_state *ds,
-                                struct step_state *step, const struct event *event)
-{
-    bool transfer = is_transfer(step);
-    struct event_side *holding = &ds->holding[step->side];
-    note_bytes(state, step, event);
-    step->status = event->code == ERR_NONE ? STEP_DONE : STEP_FAILED;
-    step->finished = event->time;
-    ds->sent_bytes += event->bytes;
-    state->sent_bytes += event->bytes;
-    if (transfer) {
-        ds->sent += event->count;
-        state->sent += event->count;
-        holding->count += event->count;
-        holding->space += event->bytes; /* until the next listing says it */
-        record_transfer(state, ds, step, event);
-    } else {
-        ds->destroyed += event->count;
-        state->destroyed += event->count;
-        holding->count -= event->count < holding->count ? event->count : holding->count;
-    }
-    if (event->code == ERR_NONE && !state->dryrun)
-        move_snapshots(state, ds, step);
-}
-
-static void apply_step(struct state *state, struct dataset_state *ds, const struct event *event)
-{
-    if (event->step >= ds->step_count)
-        return;
-    struct step_state *step = &ds->steps[event->step];
-    bool is_planned = step->start != NULL && step->end != NULL;
-    if (!is_planned && event->kind != EVENT_STEP_PLANNED)
-        return; /* nobody knows what it is */
-    switch (event->kind) {
-    case EVENT_STEP_PLANNED:
-        step->op = event->op;
-        step->side = event->side;
-        set_text(&step->start, event->start);
-        set_text(&step->end, event->end);
-        break;
-    case EVENT_STEP_STARTED:
-        step->status = STEP_RUNNING;
-        step->resumed = event->flag;
-        step->started = event->time;
-        step->finished = 0;
-        step->bytes = step->bytes_total = 0;
-        break;
-    case EVENT_STEP_PROGRESS:
-        note_bytes(state, step, event);
-        step->bytes_total = event->bytes_total;
-        break;
-    case EVENT_STEP_RECALLED:
-        step->status = event->step_status;
-        step->resumed = event->flag;
-        step->started = event->started;
-        step->finished = event->finished;
-        step->bytes = event->bytes;
-        step->bytes_total = event->bytes_total;
-        break;
-    default:
-        apply_step_finished(state, ds, step, event);
-        break;
-    }
+    state_set_text(&ds->text, event->text);
 }
 
 static void apply_to_dataset(struct state *state, struct dataset_state *ds,
@@ -483,7 +360,7 @@ static void apply_to_dataset(struct state *state, struct dataset_state *ds,
         apply_dataset_recalled(ds, event);
         break;
     default:
-        apply_step(state, ds, event);
+        state_apply_step(state, ds, event);
         break;
     }
 }
@@ -537,7 +414,7 @@ static void apply_configured(struct state *state, const struct event *event)
     state->interval = event->interval;
     state->period = event->period;
     for (size_t i = 0; i < state->n && weighs_otherwise; i++) {
-        weigh_rows(state, state->v[i]);
+        state_weigh_rows(state, state->v[i]);
         state->v[i]->revision++;
     }
 }
