@@ -44,25 +44,30 @@ void web_sockets_init(struct web_sockets *sockets, const char *addr, const char 
 
 /* ---- the configuration ---- */
 
-/* Reads a regular file of at most SETTINGS_PEM_MAX bytes into `ret`, which has room for a NUL. */
-static int read_pem(const char *path, char *ret, struct err *e)
+/* Reads a regular file of at most SETTINGS_PEM_MAX bytes from `fd` into `ret`. */
+static int read_file(int fd, const char *path, char *ret, struct err *e)
 {
     struct stat st;
+    if (fstat(fd, &st) != 0)
+        return err_set_sys(e, errno, "cannot look at %s", path);
+    if (!S_ISREG(st.st_mode) || st.st_size == 0 || st.st_size > SETTINGS_PEM_MAX)
+        return err_set(e, ERR_CONFIG, "%s is no file of 1 to %d bytes", path, SETTINGS_PEM_MAX);
+    ssize_t len = read(fd, ret, SETTINGS_PEM_MAX);
+    if (len < 0)
+        return err_set_sys(e, errno, "cannot read %s", path);
+    ret[len] = '\0';
+    return 0;
+}
+
+/* The same of `path`; `ret` has room for a NUL behind it. */
+static int read_pem(const char *path, char *ret, struct err *e)
+{
     /* not to wait for whoever would write into a pipe */
     int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-    ssize_t len = 0;
-    int rc = -1;
-    if (fd < 0 || fstat(fd, &st) != 0)
-        err_set_sys(e, errno, "cannot read %s", path);
-    else if (!S_ISREG(st.st_mode) || st.st_size == 0 || st.st_size > SETTINGS_PEM_MAX)
-        err_set(e, ERR_CONFIG, "%s is no file of 1 to %d bytes", path, SETTINGS_PEM_MAX);
-    else if ((len = read(fd, ret, SETTINGS_PEM_MAX)) <= 0)
-        err_set_sys(e, errno, "cannot read %s", path);
-    else
-        rc = 0;
-    ret[len > 0 ? len : 0] = '\0';
-    if (fd >= 0)
-        close(fd);
+    if (fd < 0)
+        return err_set_sys(e, errno, "cannot open %s", path);
+    int rc = read_file(fd, path, ret, e);
+    close(fd);
     return rc;
 }
 

@@ -215,7 +215,7 @@ int listen_open(const struct listen_addresses *addresses, int ret_fds[LISTEN_MAX
 
 int listen_tcp(const char *addr, int ret_fds[LISTEN_MAX], size_t *ret_count, struct err *e)
 {
-    struct listen_addresses addresses;
+    struct listen_addresses addresses = {.count = 0};
     if (listen_look_up(addr, &addresses, e) != 0)
         return -1;
     return listen_open(&addresses, ret_fds, ret_count, e);
