@@ -210,7 +210,7 @@ test_the_snitch_is_told_by_an_unprivileged_process_after_a_cycle_that_succeeded(
     wait_until 60 test -s "$SCENARIO_DIR/requests"
     assert_equal 'GET /abc123' "$(requests | cut -d' ' -f1,2)"
     assert_equal "$(id -u nobody)" "$(requests | cut -d' ' -f3)" 'user of the socket'
-    pid=$(pgrep -P "$DAEMON_PID") || fail 'there is no notifier'
+    pid=$(pgrep -P "$DAEMON_PID" -f ' notifier-role ') || fail 'there is no notifier'
     assert_equal "$(id -u nobody)" "$(stat -c %u "/proc/$pid")" 'user of the process'
     assert grep -qE '^CapEff:\s0+$' "/proc/$pid/status"
     wait_for_log 20 'told the snitch'
@@ -259,8 +259,8 @@ test_at_most_parallel_workers_run_and_parents_come_before_children() {
     wait_for_log 30 ': send daily-5'
     { set +x; } 2>/dev/null
     until more_cycles_than 0; do
-        # A worker has the name of its parent; what it starts has another.
-        now=$(pgrep -c -x -P "$DAEMON_PID" backupd || :)
+        # A worker has the command line of its parent; roles, and what it starts, have others.
+        now=$(pgrep -c -P "$DAEMON_PID" -f -- ' -config ' || :)
         [ "$now" -le "$most" ] || most=$now
     done
     set -x
@@ -276,6 +276,8 @@ test_at_most_parallel_workers_run_and_parents_come_before_children() {
     zfs destroy $SRC/e
     zfs destroy $SRC/f
 }
+
+not_running() { ! pgrep -f "$1"; }
 
 handshakes() { grep -c 'Accepted publickey' "$SCENARIO_DIR/sshd.log" || :; }
 
@@ -305,6 +307,8 @@ test_one_connection_serves_all_cycles_and_descriptors_do_not_grow() {
     # The same daemon, whose connection is killed.
     before=$(cycles_ended)
     pkill -KILL -f '^ssh .*ControlMaster=yes'
+    wait_until 10 not_running '^ssh .*ControlMaster=yes'
+    sleep 1 # until the daemon has heard of it
     kill -USR1 "$DAEMON_PID"
     wait_until 60 more_cycles_than "$before"
     assert_equal 2 "$(handshakes)" 'handshakes after the connection was killed'
