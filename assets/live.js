@@ -60,7 +60,9 @@ function measure(dataset, time) {
 export function progress(dataset) {
     const step = dataset.step;
     if (!step || step.op.endsWith("Deletion")) return null;
-    const speed = rates.get(dataset.name)?.rate ?? 0;
+    // The first seconds tell of the start, and nothing of what is to come.
+    const isYoung = now() - step.started < 3;
+    const speed = isYoung ? 0 : rates.get(dataset.name)?.rate ?? 0;
     const total = step.bytes_total;
     return {
         part: total ? Math.min(step.bytes / total, 0.999) : null,

@@ -100,12 +100,12 @@ function culprits() {
 export function createVerdict() {
     const [badge, word, text, since, advice, see] = [h("span.badge"), h("strong.word"), h("span"),
         h("p"), h("p.advice"), h("p")];
-    const [next, last] = [h("dd"), h("dd")];
+    const [next, last, nextLabel] = [h("dd"), h("dd"), h("dt", "Next cycle")];
     const spoken = h("span.unseen", { role: "status" });
     const act = buttons();
     const node = h("section", { "aria-label": "Verdict" }, badge,
         h("div.words", h("p.line", word, text), since, advice, see),
-        h("dl.facts", h("div", h("dt", "Next cycle"), next), h("div", h("dt", "Last cycle"), last)),
+        h("dl.facts", h("div", nextLabel, next), h("div", h("dt", "Last cycle"), last)),
         act.node, spoken);
     let shown = "";
 
@@ -123,6 +123,7 @@ export function createVerdict() {
         setText(advice, isLost() ? "" : verdict.advice);
         const links = h("p", culprits());
         if (!see.isEqualNode(links)) see.replaceChildren(...links.childNodes);
+        setText(nextLabel, store.cycle?.running ? "This cycle" : "Next cycle");
         setText(next, nextText(store.cycle));
         setText(last, lastText(store.cycle));
         act.update();

@@ -51,6 +51,12 @@ int cli_check(const struct options *options)
     if (config == NULL)
         return EXIT_USAGE;
     printf("config  %s: correct\n", path);
+    struct str warning;
+    str_init(&warning);
+    config_warn(config, &warning);
+    if (warning.len > 0)
+        printf("warning %s\n", warning.s);
+    str_fini(&warning);
     struct err e = ERR_INIT;
     struct sites sites;
     sites_init(&sites, config, "");

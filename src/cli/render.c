@@ -60,6 +60,9 @@ void render_summary(const struct dataset_state *ds, bool dryrun, struct str *out
     }
 }
 
+/* Before that a rate tells of the start, and nothing of what is to come. */
+#define RATE_SECONDS 3
+
 /* "[#####-----]  45%" */
 static void add_bar(uint64_t done, uint64_t total, unsigned cells, struct str *out)
 {
@@ -85,7 +88,7 @@ void render_progress(const struct dataset_state *ds, const struct step_state *st
     text_bytes(figure, step->bytes_total);
     if (step->bytes_total > 0)
         str_add_format(out, " of %s", figure);
-    if (seconds > 0) {
+    if (seconds >= RATE_SECONDS) {
         uint64_t rate = step->bytes / (uint64_t)seconds;
         text_bytes(figure, rate);
         str_add_format(out, " %s/s", figure);

@@ -132,6 +132,10 @@ static void say_start(struct screen *screen, const struct config *config, const 
         str_add(&line, ", no remote");
     str_add_format(&line, ", every %s", interval);
     logsink_write(screen->log, now, "info", line.s);
+    str_clear(&line);
+    config_warn(config, &line);
+    if (line.len > 0)
+        logsink_write(screen->log, now, "warning", line.s);
     str_fini(&line);
 }
 

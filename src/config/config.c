@@ -230,3 +230,20 @@ struct rules config_rules_for(const struct config *config, const char *name)
     }
     return rules;
 }
+
+void config_warn(const struct config *config, struct str *out)
+{
+    if (!config_has_remote(config))
+        return;
+    for (int side = 0; side < SIDE_COUNT; side++) {
+        enum side other = side == SIDE_LOCAL ? SIDE_REMOTE : SIDE_LOCAL;
+        if (config->side[side].policy.n > 0 || config->side[other].policy.n == 0)
+            continue;
+        str_add_format(
+            out,
+            "[%s.policy] names no type, so that of those of [%s.policy] the %s side keeps "
+            "its oldest and what both share first and last, and all others are destroyed "
+            "there; if that is meant, write their counts as 0",
+            side_name((enum side)side), side_name(other), side_name((enum side)side));
+    }
+}

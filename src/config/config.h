@@ -107,6 +107,12 @@ int config_parse(const char *text, size_t len, const char *path, struct config *
 /* Frees it. Safe on a zeroed struct. */
 void config_fini(struct config *config);
 
+/*
+ * What is right, and may not be meant: appends one line, without a newline, or nothing. A side whose
+ * policy names nothing keeps next to nothing of the types that the other side's names.
+ */
+void config_warn(const struct config *config, struct str *out);
+
 /* Whether there is a remote at all. */
 bool config_has_remote(const struct config *config);
 

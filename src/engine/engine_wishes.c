@@ -80,13 +80,28 @@ static void handle_wish(void *arg, int signo)
     hurry(arg);
 }
 
+/* A type that no policy names may be a slip: what is taken of it stays for ever. */
+static void warn_of_type(struct engine *engine, const char *name)
+{
+    const struct config *config = engine->config;
+    for (int side = 0; side < SIDE_COUNT; side++)
+        if (policy_find(&config->side[side].policy, name) != SIZE_MAX)
+            return;
+    if (config->override_count > 0)
+        return;
+    engine_note(engine, LEVEL_WARNING,
+                "no policy names the type %.*s: such snapshots are neither sent nor destroyed",
+                (int)snapname_type_len(name), name);
+}
+
 void engine_handle_snapshot(void *arg, uint64_t id, const char *name, const struct err *e)
 {
     struct engine *engine = arg;
     engine_take_config_if_free(engine);
     if (e == NULL) {
-        engine_note(engine, LEVEL_INFO, "took the snapshot %s and of everything below, as asked",
+        engine_note(engine, LEVEL_INFO, "took %s, and the same of everything below, as asked",
                     name);
+        warn_of_type(engine, strchr(name, '@') + 1);
         web_link_answer(engine->web, id, 200, name);
         engine_want_cycle(engine);
         return;

@@ -352,6 +352,7 @@ static void handle_exit(void *arg, const struct proc_result *result)
     close_link(link);
     if (link->restarts_now) {
         link->restarts_now = false;
+        renew_sockets(link); /* not before: the role that ended held them, too */
         link->restart = loop_add_timer(link->spec.loop, 0, start, link);
         return;
     }
@@ -466,7 +467,8 @@ void web_link_reconfigure(struct web_link *link, const struct config *config)
 {
     link->spec.config = config;
     web_sockets_configure(&link->sockets, config);
-    renew_sockets(link);
+    if (link->proc == NULL)
+        renew_sockets(link);
     restart_now(link);
 }
 

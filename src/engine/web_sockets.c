@@ -144,9 +144,13 @@ static void open_tcp(struct web_sockets *sockets)
     if (e.code != ERR_NONE)
         note(sockets, LEVEL_WARNING, "the dashboard: %s", e.msg);
     sockets->tcp_error[0] = '\0';
-    note(sockets, LEVEL_INFO, "the dashboard is at %s://%s%s",
-         sockets->tls_cert[0] != '\0' ? "https" : "http",
-         sockets->addr[0] == ':' ? "localhost" : "", sockets->addr);
+    const char *port = strrchr(sockets->addr, ':');
+    bool everywhere = sockets->addr[0] == ':' || text_starts_with(sockets->addr, "0.0.0.0:") ||
+                      text_starts_with(sockets->addr, "[::]:");
+    note(sockets, LEVEL_INFO, "the dashboard is at %s://%s%s%s",
+         sockets->tls_cert[0] != '\0' ? "https" : "http", everywhere ? "localhost" : "",
+         everywhere ? port : sockets->addr,
+         everywhere ? ", and at every address of this machine" : "");
 }
 
 bool web_sockets_open(struct web_sockets *sockets)

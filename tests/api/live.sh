@@ -77,6 +77,16 @@ python3 "$here/check.py" --unix "$(echo "$dir"/run/*.sock)" || failed=yes
 tells 'the service manager hears that the daemon is ready' '^READY=1'
 tells 'it hears that the daemon lives' '^WATCHDOG=1'
 tells 'it hears how the data stands' '^STATUS=All 4 datasets are safe'
+number=$((number + 1))
+kill -HUP "$daemon"
+if wait_for grep -q 'the new configuration is in use' "$dir/log" &&
+    wait_for curl -fsS -o /dev/null "http://127.0.0.1:$port/api/v1/state" && ! grep -q 'cannot listen' "$dir/log"; then
+    echo "ok $number - after a reload the page is there at once"
+else
+    echo "not ok $number - after a reload the page is there at once"
+    sed 's/^/# /' "$dir/log"
+    failed=yes
+fi
 kill "$daemon"
 tells 'it hears that the daemon stops' '^STOPPING=1'
 [ -z "$failed" ]

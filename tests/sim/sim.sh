@@ -17,7 +17,7 @@ if [ -z "$program" ]; then
     program=$(ls -t "$root"/build*/tests/sim/sim "$root"/build*/*/tests/sim/sim 2>/dev/null | head -n 1)
 fi
 [ -n "$program" ] && [ -x "$program" ] || {
-    echo "sim.sh: tests/sim/sim is not built" >&2
+    echo "sim.sh: tests/sim/sim is not built: meson setup build-sim && ninja -C build-sim" >&2
     exit 1
 }
 program=$(cd "$(dirname "$program")" && pwd)/$(basename "$program")

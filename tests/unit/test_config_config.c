@@ -61,6 +61,36 @@ static void refuses(const char *text, const char *start, const char *part)
     release(&p);
 }
 
+static void warns(const char *text, const char *part)
+{
+    struct parsed p;
+    struct str warning;
+    parse(&p, text);
+    assert_int_equal(p.result, 0);
+    str_init(&warning);
+    config_warn(&p.config, &warning);
+    if (part[0] == '\0')
+        assert_string_equal(warning.s, "");
+    else
+        assert_non_null(strstr(warning.s, part));
+    str_fini(&warning);
+    release(&p);
+}
+
+static void a_side_whose_policy_names_nothing_is_worth_a_warning(void **state)
+{
+    (void)state;
+    warns(LOCAL "local.policy = {hourly = 1}\nremote.root = \"b/c\"\n",
+          "[remote.policy] names no type");
+    warns(LOCAL "remote.policy = {hourly = 1}\nremote.root = \"b/c\"\n",
+          "[local.policy] names no type");
+    warns(LOCAL
+          "local.policy = {hourly = 1}\nremote.policy = {hourly = 0}\nremote.root = \"b/c\"\n",
+          "");
+    warns(LOCAL "local.policy = {hourly = 1}\n", "");
+    warns(LOCAL "remote.root = \"b/c\"\n", "");
+}
+
 static char *read_file(const char *path)
 {
     struct str text;
@@ -580,6 +610,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_mistakes_are_reported_at_once_in_the_order_of_the_file),
         cmocka_unit_test(a_root_is_all_that_a_configuration_needs),
+        cmocka_unit_test(a_side_whose_policy_names_nothing_is_worth_a_warning),
         cmocka_unit_test(every_key_is_read),
         cmocka_unit_test(what_the_go_program_read_is_read_unchanged),
         cmocka_unit_test(the_longest_override_wins_and_inherits_nothing),
