@@ -111,6 +111,8 @@ async function failureComesAndGoes() {
     await syncNow(page);
     await gone(page, ".snapshots .grid-row", "will come", long);
     inGuest("diverge", "/home/ann");
+    /* In the same second neither would be newer. */
+    await new Promise((resolve) => { setTimeout(resolve, 2500); });
     await takeSnapshot(page, "hourly");
     await syncNow(page);
     await seen(page, ".panel .word", "Failed", long);
