@@ -71,7 +71,7 @@ void json_text_append(json_t *array, json_t *value)
 
 void json_text_dump(json_t *value, struct str *out)
 {
-    char *text = must(json_dumps(value, JSON_COMPACT));
+    char *text = must(json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY));
     str_add(out, text);
     free(text);
     json_decref(value);

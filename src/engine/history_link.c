@@ -17,6 +17,7 @@
 #include "lines.h"
 #include "mem.h"
 #include "proc.h"
+#include "schedule.h"
 
 /* Kinds of records that are kept: those before RECORD_LINE. */
 #define KEPT_KINDS RECORD_LINE
@@ -248,19 +249,11 @@ static void free_role(struct role *role)
     free(role);
 }
 
-static int64_t restart_delay(uint64_t failures)
-{
-    int64_t delay = HISTORY_RESTART_FIRST;
-    for (; failures > 1 && delay < HISTORY_RESTART_MAX; failures--)
-        delay *= 2;
-    return delay < HISTORY_RESTART_MAX ? delay : HISTORY_RESTART_MAX;
-}
-
 /* There is no role now, for the reason `e`. */
 static void start_later(struct history_link *link, const struct err *e)
 {
     struct str text;
-    int64_t delay = restart_delay(++link->failures);
+    int64_t delay = schedule_doubled(HISTORY_RESTART_FIRST, ++link->failures, HISTORY_RESTART_MAX);
     link->starts = loop_add_timer(link->loop, delay * 1000, start_role, link);
     str_init(&text);
     str_add(&text, "the history's process ended: ");

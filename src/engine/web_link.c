@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +16,7 @@
 #include "lines.h"
 #include "mem.h"
 #include "proc.h"
+#include "schedule.h"
 #include "settings.h"
 #include "web_sockets.h"
 
@@ -64,7 +64,7 @@ struct web_link {
     char *told;       /* the datasets up to this name are told; NULL: none is */
     bool told_all;
     int64_t started_ms;
-    int64_t wait; /* seconds before the next start */
+    uint64_t deaths; /* of roles, in a row */
     struct loop_timer *restart, *listen_again, *stall;
     bool restarts_now; /* it was ended for a new one */
     struct err fault;  /* why it was ended */
@@ -72,18 +72,6 @@ struct web_link {
 
 static void start(void *arg);
 static void restart_now(struct web_link *link);
-
-static void note(struct web_link *link, enum event_level level, const char *fmt, ...)
-    __attribute__((format(printf, 3, 4)));
-static void note(struct web_link *link, enum event_level level, const char *fmt, ...)
-{
-    char text[ERR_MSG_MAX];
-    va_list ap;
-    va_start(ap, fmt);
-    vsnprintf(text, sizeof(text), fmt, ap);
-    va_end(ap);
-    link->spec.on_note(link->spec.arg, level, text);
-}
 
 /* Counts one more; returns how many that are in this minute. */
 static unsigned count_pace(struct pace *pace)
@@ -298,10 +286,10 @@ static int take_words(void *arg, char *line, size_t len, struct err *e)
         return 0;
     unsigned count = count_pace(&link->word_pace);
     if (count <= WORDS_LINES)
-        note(link, LEVEL_WARNING, "the web role: %.*s", WORDS_MAX, line);
+        web_sockets_note(&link->sockets, LEVEL_WARNING, "the web role: %.*s", WORDS_MAX, line);
     if (count == WORDS_LINES)
-        note(link, LEVEL_WARNING,
-             "the web role says too much: the rest of this minute is left out");
+        web_sockets_note(&link->sockets, LEVEL_WARNING,
+                         "the web role says too much: the rest of this minute is left out");
     return 0;
 }
 
@@ -357,13 +345,13 @@ static void handle_exit(void *arg, const struct proc_result *result)
         return;
     }
     if (clock_monotonic_ms() - link->started_ms > LIVED_WELL * INT64_C(1000))
-        link->wait = RESTART_FIRST;
+        link->deaths = 0;
+    int64_t wait = schedule_doubled(RESTART_FIRST, ++link->deaths, RESTART_MAX);
     describe_end(link, result, &e);
     renew_sockets(link);
-    note(link, LEVEL_WARNING, "the web role is started again in %lld s: %s", (long long)link->wait,
-         e.msg);
-    link->restart = loop_add_timer(link->spec.loop, link->wait * 1000, start, link);
-    link->wait = link->wait * 2 > RESTART_MAX ? RESTART_MAX : link->wait * 2;
+    web_sockets_note(&link->sockets, LEVEL_WARNING, "the web role is started again in %lld s: %s",
+                     (long long)wait, e.msg);
+    link->restart = loop_add_timer(link->spec.loop, wait * 1000, start, link);
 }
 
 /* ---- the start ---- */
@@ -423,8 +411,9 @@ static void start(void *arg)
     }
     if (link->proc == NULL) {
         close_link(link);
-        note(link, LEVEL_ERROR, "cannot start the web role, and try again in %d s: %s", RESTART_MAX,
-             e.msg);
+        web_sockets_note(&link->sockets, LEVEL_ERROR,
+                         "cannot start the web role, and try again in %d s: %s", RESTART_MAX,
+                         e.msg);
         link->restart = loop_add_timer(link->spec.loop, RESTART_MAX * INT64_C(1000), start, link);
         return;
     }
@@ -438,7 +427,6 @@ struct web_link *web_link_new(const struct web_link_spec *spec)
     struct web_link *link = mem_zalloc(1, sizeof(*link));
     link->spec = *spec;
     link->fd = -1;
-    link->wait = RESTART_FIRST;
     str_init(&link->unsent);
     lines_init(&link->commands, ROLE_COMMAND_MAX);
     lines_init(&link->words, PROC_STDERR_TAIL);
@@ -453,7 +441,7 @@ struct web_link *web_link_new(const struct web_link_spec *spec)
 /* Starts a new role at once, after the one that runs. */
 static void restart_now(struct web_link *link)
 {
-    link->wait = RESTART_FIRST;
+    link->deaths = 0;
     if (link->proc != NULL) {
         link->restarts_now = true;
         proc_cancel(link->proc);

@@ -14,9 +14,8 @@
 #include "settings.h"
 #include "text.h"
 
-static void note(const struct web_sockets *sockets, enum event_level level, const char *fmt, ...)
-    __attribute__((format(printf, 3, 4)));
-static void note(const struct web_sockets *sockets, enum event_level level, const char *fmt, ...)
+void web_sockets_note(const struct web_sockets *sockets, enum event_level level, const char *fmt,
+                      ...)
 {
     char text[ERR_MSG_MAX];
     va_list ap;
@@ -31,7 +30,7 @@ static void complain(const struct web_sockets *sockets, char before[ERR_MSG_MAX]
                      const struct err *e)
 {
     if (strcmp(before, e->msg) != 0)
-        note(sockets, LEVEL_ERROR, "%s: %s; backups go on", what, e->msg);
+        web_sockets_note(sockets, LEVEL_ERROR, "%s: %s; backups go on", what, e->msg);
     snprintf(before, ERR_MSG_MAX, "%s", e->msg);
 }
 
@@ -85,10 +84,11 @@ static void read_certificate(struct web_sockets *sockets)
     if (!sockets->is_refused)
         return;
     sockets->tls_cert[0] = sockets->tls_key[0] = '\0';
-    note(sockets, LEVEL_ERROR,
-         "the dashboard: %s, and without its certificate nothing is served at %s; mend that, then "
-         "SIGHUP",
-         e.msg, sockets->addr);
+    web_sockets_note(
+        sockets, LEVEL_ERROR,
+        "the dashboard: %s, and without its certificate nothing is served at %s; mend that, then "
+        "SIGHUP",
+        e.msg, sockets->addr);
 }
 
 static bool is_local_only(const char *addr)
@@ -100,10 +100,11 @@ static bool is_local_only(const char *addr)
 static void say_who_may_read(const struct web_sockets *sockets)
 {
     if (sockets->config->web_token[0] == '\0' && !is_local_only(sockets->addr))
-        note(sockets, LEVEL_WARNING,
-             "no token is set under [web]: whoever reaches %s can read everything there; changes "
-             "are accepted from this machine alone",
-             sockets->addr);
+        web_sockets_note(
+            sockets, LEVEL_WARNING,
+            "no token is set under [web]: whoever reaches %s can read everything there; changes "
+            "are accepted from this machine alone",
+            sockets->addr);
 }
 
 void web_sockets_configure(struct web_sockets *sockets, const struct config *config)
@@ -113,9 +114,10 @@ void web_sockets_configure(struct web_sockets *sockets, const struct config *con
     read_certificate(sockets);
     if (sockets->addresses.count == 0 &&
         listen_look_up(sockets->addr, &sockets->addresses, &e) != 0)
-        note(sockets, LEVEL_ERROR,
-             "the dashboard: %s; it is looked up again at the next start or SIGHUP; backups go on",
-             e.msg);
+        web_sockets_note(
+            sockets, LEVEL_ERROR,
+            "the dashboard: %s; it is looked up again at the next start or SIGHUP; backups go on",
+            e.msg);
     say_who_may_read(sockets);
 }
 
@@ -142,15 +144,15 @@ static void open_tcp(struct web_sockets *sockets)
         return;
     }
     if (e.code != ERR_NONE)
-        note(sockets, LEVEL_WARNING, "the dashboard: %s", e.msg);
+        web_sockets_note(sockets, LEVEL_WARNING, "the dashboard: %s", e.msg);
     sockets->tcp_error[0] = '\0';
     const char *port = strrchr(sockets->addr, ':');
     bool everywhere = sockets->addr[0] == ':' || text_starts_with(sockets->addr, "0.0.0.0:") ||
                       text_starts_with(sockets->addr, "[::]:");
-    note(sockets, LEVEL_INFO, "the dashboard is at %s://%s%s%s",
-         sockets->tls_cert[0] != '\0' ? "https" : "http", everywhere ? "localhost" : "",
-         everywhere ? port : sockets->addr,
-         everywhere ? ", and at every address of this machine" : "");
+    web_sockets_note(sockets, LEVEL_INFO, "the dashboard is at %s://%s%s%s",
+                     sockets->tls_cert[0] != '\0' ? "https" : "http", everywhere ? "localhost" : "",
+                     everywhere ? port : sockets->addr,
+                     everywhere ? ", and at every address of this machine" : "");
 }
 
 bool web_sockets_open(struct web_sockets *sockets)

@@ -32,6 +32,10 @@ struct web_sockets {
 void web_sockets_init(struct web_sockets *sockets, const char *addr, const char *unix_path,
                       web_note_fn *on_note, void *arg);
 
+/* Tells a note of the engine's end of the web role. */
+void web_sockets_note(const struct web_sockets *sockets, enum event_level level, const char *fmt,
+                      ...) __attribute__((format(printf, 3, 4)));
+
 /*
  * Reads what `config` (which must stay) names, looks the address up, and tells where the page is
  * and who may read it. May wait for the name service and for a disk: at a start and after SIGHUP

@@ -1,7 +1,5 @@
 #include "json_out.h"
 
-#include <jansson.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "event_json.h"
@@ -93,13 +91,7 @@ void json_out_text(struct str *out, const char *key, const char *text)
         add_quoted(out, text, plain);
         return;
     }
-    json_t *value = json_text_new(text, EVENT_TEXT_MAX);
-    char *encoded = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
-    if (encoded == NULL)
-        abort(); /* out of memory, as in mem.h: the value is legal */
-    str_add(out, encoded);
-    free(encoded);
-    json_decref(value);
+    json_text_dump(json_text_new(text, EVENT_TEXT_MAX), out);
 }
 
 void json_out_digits(struct str *out, const char *key, uint64_t value)

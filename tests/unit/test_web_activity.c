@@ -15,24 +15,6 @@
 /* What a thousand datasets may take. */
 #define STATE_MAX 280000
 
-static json_t *get_state(struct web_fixture *f)
-{
-    view_state(&f->state, &f->settings, "5f3a-12", T_NOW, &f->out);
-    return web_parse(f);
-}
-
-static json_t *get_dataset(struct web_fixture *f, const char *name)
-{
-    view_dataset(&f->state, state_find(&f->state, name), "5f3a-12", T_NOW, &f->out);
-    return web_parse(f);
-}
-
-static json_t *get_activity(struct web_fixture *f)
-{
-    view_activity(&f->state, "5f3a-12", T_NOW, &f->out);
-    return web_parse(f);
-}
-
 static void the_activity_has_cycles_transfers_failures_newest_first(void **unused)
 {
     (void)unused;
@@ -44,7 +26,7 @@ static void the_activity_has_cycles_transfers_failures_newest_first(void **unuse
                                 .count = 1,
                                 .bytes = 7 << 20,
                                 .time = T_NEXT + 99});
-    json_t *activity = get_activity(&f);
+    json_t *activity = web_get_activity(&f);
     assert_fields(activity, "time stream cycles transfers failures throughput days log");
     const json_t *cycle = json_array_get(json_object_get(activity, "cycles"), 0);
     assert_fields(cycle, "number started finished datasets failed sent destroyed bytes code text");
@@ -74,7 +56,7 @@ static void the_throughput_is_of_the_last_sixty_minutes(void **unused)
     (void)unused;
     struct web_fixture f;
     web_fixture_init(&f, true);
-    json_t *activity = get_activity(&f);
+    json_t *activity = web_get_activity(&f);
     const json_t *throughput = json_object_get(activity, "throughput");
     const json_t *bytes = json_object_get(throughput, "bytes");
     int64_t from = web_number(throughput, "from");
@@ -97,7 +79,7 @@ static void a_day_has_its_date_and_its_worst_level(void **unused)
     (void)unused;
     struct web_fixture f;
     web_fixture_init(&f, true);
-    json_t *activity = get_activity(&f);
+    json_t *activity = web_get_activity(&f);
     const json_t *day = json_array_get(json_object_get(activity, "days"), 0);
     assert_fields(day, "day level cycles bytes local remote");
     assert_string_equal(web_string(day, "day"), "2025-11-24");
@@ -191,7 +173,7 @@ static void hostile_names_and_texts_come_out_as_legal_json(void **unused)
                                     .dataset = name,
                                     .code = ERR_ZFS,
                                     .text = texts[i]});
-        json_t *state = get_state(&f);
+        json_t *state = web_get_state(&f);
         const json_t *ds = web_find(json_object_get(state, "datasets"), "name", name);
         if (i == 0)
             assert_string_equal(web_string(ds, "text"),
@@ -201,8 +183,8 @@ static void hostile_names_and_texts_come_out_as_legal_json(void **unused)
         else
             assert_true(strlen(web_string(ds, "text")) > 8000);
         json_decref(state);
-        json_decref(get_dataset(&f, name));
-        json_decref(get_activity(&f));
+        json_decref(web_get_dataset(&f, name));
+        json_decref(web_get_activity(&f));
     }
     web_fixture_fini(&f);
 }

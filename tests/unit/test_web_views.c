@@ -11,30 +11,12 @@
 #include "views.h"
 #include "web_fixture.h"
 
-static json_t *get_state(struct web_fixture *f)
-{
-    view_state(&f->state, &f->settings, "5f3a-12", T_NOW, &f->out);
-    return web_parse(f);
-}
-
-static json_t *get_dataset(struct web_fixture *f, const char *name)
-{
-    view_dataset(&f->state, state_find(&f->state, name), "5f3a-12", T_NOW, &f->out);
-    return web_parse(f);
-}
-
-static json_t *get_activity(struct web_fixture *f)
-{
-    view_activity(&f->state, "5f3a-12", T_NOW, &f->out);
-    return web_parse(f);
-}
-
 static void the_state_says_who_and_what_is_replicated(void **unused)
 {
     (void)unused;
     struct web_fixture f;
     web_fixture_init(&f, true);
-    json_t *state = get_state(&f);
+    json_t *state = web_get_state(&f);
     assert_fields(state, "version time dry_run stream local remote types interval verdict cycle "
                          "datasets");
     assert_string_equal(web_string(state, "version"), "0.1.0");
@@ -60,7 +42,7 @@ static void without_a_remote_there_is_none(void **unused)
     struct web_fixture f;
     web_fixture_init(&f, false);
     f.settings.remote_root[0] = '\0';
-    json_t *state = get_state(&f);
+    json_t *state = web_get_state(&f);
     assert_true(json_is_null(json_object_get(state, "remote")));
     json_decref(state);
     web_fixture_fini(&f);
@@ -71,7 +53,7 @@ static void the_state_has_the_verdict_and_the_cycle(void **unused)
     (void)unused;
     struct web_fixture f;
     web_fixture_init(&f, true);
-    json_t *state = get_state(&f);
+    json_t *state = web_get_state(&f);
     const json_t *verdict = json_object_get(state, "verdict");
     assert_fields(verdict, "level text advice since datasets safe late failed behind");
     assert_string_equal(web_string(verdict, "level"), "failed");
@@ -111,14 +93,14 @@ static void a_cycle_that_failed_as_a_whole_says_why(void **unused)
                                 .code = ERR_SSH_REFUSED,
                                 .text = "nas.example: Connection refused"});
     web_feed(&f, (struct event){.kind = EVENT_CYCLE_DUE, .time = T_END, .due = T_NEXT});
-    json_t *state = get_state(&f);
+    json_t *state = web_get_state(&f);
     const json_t *cycle = json_object_get(state, "cycle");
     assert_string_equal(web_string(cycle, "code"), "ssh-refused");
     assert_string_equal(web_string(cycle, "text"), "nas.example: Connection refused");
     assert_int_equal(web_number(cycle, "next"), T_NEXT);
     assert_string_equal(web_string(json_object_get(state, "verdict"), "level"), "failed");
     json_decref(state);
-    json_t *activity = get_activity(&f);
+    json_t *activity = web_get_activity(&f);
     const json_t *failure = json_array_get(json_object_get(activity, "failures"), 0);
     assert_true(json_is_null(json_object_get(failure, "dataset")));
     assert_string_equal(web_string(failure, "code"), "ssh-refused");
@@ -133,7 +115,7 @@ static void a_safe_dataset_has_the_base_of_a_summary_and_no_more(void **unused)
     (void)unused;
     struct web_fixture f;
     web_fixture_init(&f, true);
-    json_t *state = get_state(&f);
+    json_t *state = web_get_state(&f);
     const json_t *root = web_find(json_object_get(state, "datasets"), "name", "");
     assert_fields(root, BASE_FIELDS);
     assert_string_equal(web_string(root, "type"), "filesystem");
@@ -159,7 +141,7 @@ static void a_failed_dataset_says_why_and_what_to_do_and_when_it_is_tried_again(
     (void)unused;
     struct web_fixture f;
     web_fixture_init(&f, true);
-    json_t *state = get_state(&f);
+    json_t *state = web_get_state(&f);
     const json_t *home = web_find(json_object_get(state, "datasets"), "name", "/home");
     assert_fields(home, BASE_FIELDS FAILED_FIELDS);
     assert_string_equal(web_string(home, "why"), "its newest run failed");
@@ -178,7 +160,7 @@ static void a_failed_dataset_says_why_and_what_to_do_and_when_it_is_tried_again(
 
 static void assert_failed_still(struct web_fixture *f, const char *status)
 {
-    json_t *state = get_state(f);
+    json_t *state = web_get_state(f);
     const json_t *home = web_find(json_object_get(state, "datasets"), "name", "/home");
     assert_fields(home, BASE_FIELDS FAILED_FIELDS);
     assert_string_equal(web_string(home, "status"), status);
@@ -202,7 +184,7 @@ static void a_failed_dataset_says_why_until_a_run_succeeds(void **unused)
     web_feed(&f, (struct event){.kind = EVENT_DATASET_STARTED, .dataset = "/home", .time = T_NOW});
     assert_failed_still(&f, "running");
     web_feed(&f, (struct event){.kind = EVENT_DATASET_FINISHED, .dataset = "/home", .time = T_NOW});
-    json_t *state = get_state(&f);
+    json_t *state = web_get_state(&f);
     const json_t *home = web_find(json_object_get(state, "datasets"), "name", "/home");
     assert_null(json_object_get(home, "code"));
     assert_null(json_object_get(home, "text"));
@@ -216,7 +198,7 @@ static void what_failed_before_its_source_was_gone_is_not_told_as_failed(void **
     struct web_fixture f;
     web_fixture_init(&f, true);
     web_feed(&f, (struct event){.kind = EVENT_DATASET_SEEN, .dataset = "/home", .flag = true});
-    json_t *state = get_state(&f);
+    json_t *state = web_get_state(&f);
     const json_t *home = web_find(json_object_get(state, "datasets"), "name", "/home");
     assert_string_equal(web_string(home, "level"), "ignored");
     assert_null(json_object_get(home, "text"));
@@ -229,7 +211,7 @@ static void a_running_dataset_has_its_step_and_its_progress(void **unused)
     (void)unused;
     struct web_fixture f;
     web_fixture_init(&f, true);
-    json_t *state = get_state(&f);
+    json_t *state = web_get_state(&f);
     const json_t *ann = web_find(json_object_get(state, "datasets"), "name", "/home/ann");
     assert_fields(ann, BASE_FIELDS " steps done step");
     assert_string_equal(web_string(ann, "status"), "running");
@@ -253,7 +235,7 @@ static void what_only_the_remote_has_is_ignored_and_what_has_no_copy_is_late(voi
     (void)unused;
     struct web_fixture f;
     web_fixture_init(&f, true);
-    json_t *state = get_state(&f);
+    json_t *state = web_get_state(&f);
     const json_t *gone = web_find(json_object_get(state, "datasets"), "name", "/poll");
     assert_string_equal(web_string(gone, "status"), "remote-only");
     assert_string_equal(web_string(gone, "level"), "ignored");
@@ -271,7 +253,7 @@ static void a_dataset_has_its_plan_with_the_words_of_the_step_that_failed(void *
     (void)unused;
     struct web_fixture f;
     web_fixture_init(&f, true);
-    json_t *home = get_dataset(&f, "/home");
+    json_t *home = web_get_dataset(&f, "/home");
     assert_fields(home, BASE_FIELDS
                   " why code text advice failures since retry steps done time stream started "
                   "finished sent destroyed sent_bytes plan snapshots log");
@@ -298,7 +280,7 @@ static void snapshots_say_where_they_are_and_why_they_stay_or_go(void **unused)
     (void)unused;
     struct web_fixture f;
     web_fixture_init(&f, true);
-    json_t *ann = get_dataset(&f, "/home/ann");
+    json_t *ann = web_get_dataset(&f, "/home/ann");
     const json_t *rows = json_object_get(ann, "snapshots");
     const json_t *row = json_array_get(rows, 0);
     assert_fields(row, "name type guid created size local remote keep_local keep_remote");
@@ -335,7 +317,7 @@ static void every_reason_has_its_word(void **unused)
                                 .rows = &row,
                                 .row_count = 1,
                                 .first = true});
-    json_t *dataset = get_dataset(&f, "/a");
+    json_t *dataset = web_get_dataset(&f, "/a");
     const json_t *shown = json_array_get(json_object_get(dataset, "snapshots"), 0);
     assert_string_equal(web_list(json_object_get(shown, "keep_local")),
                         "policy, oldest, earliest shared, latest shared, unmanaged, held, cloned, "
@@ -358,7 +340,7 @@ static void a_dataset_has_the_newest_lines_of_the_log_that_are_about_it(void **u
                                     .level = LEVEL_WARNING,
                                     .text = text});
     }
-    json_t *vol = get_dataset(&f, "/vol");
+    json_t *vol = web_get_dataset(&f, "/vol");
     const json_t *log = json_object_get(vol, "log");
     assert_int_equal(json_array_size(log), 200);
     const json_t *newest = json_array_get(log, 199);

@@ -1,4 +1,5 @@
 #include "web_fixture.h"
+#include "views.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -256,4 +257,22 @@ const char *web_list(const json_t *value)
         len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%s", len > 0 ? ", " : "",
                                 json_string_value(json_array_get(value, i)));
     return text;
+}
+
+json_t *web_get_state(struct web_fixture *f)
+{
+    view_state(&f->state, &f->settings, "5f3a-12", T_NOW, &f->out);
+    return web_parse(f);
+}
+
+json_t *web_get_dataset(struct web_fixture *f, const char *name)
+{
+    view_dataset(&f->state, state_find(&f->state, name), "5f3a-12", T_NOW, &f->out);
+    return web_parse(f);
+}
+
+json_t *web_get_activity(struct web_fixture *f)
+{
+    view_activity(&f->state, "5f3a-12", T_NOW, &f->out);
+    return web_parse(f);
 }

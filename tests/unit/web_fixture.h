@@ -41,6 +41,11 @@ void web_feed(struct web_fixture *f, struct event event);
 /* Parses what is in `out`, which must be one JSON object and nothing else; release it. */
 json_t *web_parse(struct web_fixture *f);
 
+/* The answers of the fixture at T_NOW, parsed; release them. */
+json_t *web_get_state(struct web_fixture *f);
+json_t *web_get_dataset(struct web_fixture *f, const char *name);
+json_t *web_get_activity(struct web_fixture *f);
+
 /* The element of an array of objects whose `key` is the string `value`, or a failed test. */
 const json_t *web_find(const json_t *array, const char *key, const char *value);
 
