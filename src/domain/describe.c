@@ -115,6 +115,7 @@ static int describe_cycle_end(const struct event *event, const struct state *sta
 
 int event_describe(const struct event *event, const struct state *state, struct str *out)
 {
+    char figure[TEXT_FIGURE_MAX];
     switch (event->kind) {
     case EVENT_CYCLE_STARTED:
         str_add_format(out, "cycle %" PRIu64 ": started%s", event->cycle,
@@ -128,6 +129,10 @@ int event_describe(const struct event *event, const struct state *state, struct 
         return describe_step_finished(event, state, out);
     case EVENT_DATASET_FINISHED:
         return describe_dataset_finished(event, state, out);
+    case EVENT_DATASET_DUE:
+        text_duration(figure, seconds_since(event->time, event->due));
+        str_add_format(out, "is tried again in %s", figure);
+        return LEVEL_INFO;
     case EVENT_NOTE:
         str_add(out, event->text == NULL ? "" : event->text);
         return (int)event->level;

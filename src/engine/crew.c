@@ -33,6 +33,8 @@ struct member {
     struct crew *crew;
     const char *name;
     size_t ancestor; /* the nearest one in the crew, or NO_MEMBER */
+    bool is_new;     /* the remote has nothing of it yet */
+    bool is_late;    /* it failed the last time: after all others */
     enum member_status status;
     pid_t pid;
     int fd;
@@ -101,13 +103,15 @@ void crew_free(struct crew *crew)
     free(crew);
 }
 
-void crew_add(struct crew *crew, const char *name)
+void crew_add(struct crew *crew, const char *name, bool is_new)
 {
     struct member *member = mem_zalloc(1, sizeof(*member));
     member->crew = crew;
     member->name = name;
     member->fd = -1;
     member->ancestor = NO_MEMBER;
+    member->is_new = is_new;
+    member->is_late = crew->spec.failed != NULL && crew->spec.failed(crew->spec.arg, name);
     lines_init(&member->lines, EVENT_LINE_MAX);
     /* Parents come first, so the nearest ancestor is the newest member or an ancestor of it. */
     size_t i = crew->n == 0 ? NO_MEMBER : crew->n - 1;
@@ -345,27 +349,40 @@ static void start_member(struct member *member)
     loop_watch_child(crew->spec.loop, member->pid, handle_child, member);
 }
 
-/* A descendant waits for its ancestor in whichever way that ends: I10. */
+/* A descendant waits for an ancestor that is new, in whichever way that ends: I10. */
 static bool is_ready(const struct crew *crew, const struct member *member)
 {
     for (size_t i = member->ancestor; i != NO_MEMBER; i = crew->v[i]->ancestor)
-        if (crew->v[i]->status != MEMBER_DONE)
+        if (crew->v[i]->is_new && crew->v[i]->status != MEMBER_DONE)
             return false;
     return true;
+}
+
+/* Starts those that may, of those that failed the last time or of all others. */
+static void start_some(struct crew *crew, bool late)
+{
+    for (size_t i = crew->first_waiting; i < crew->n; i++) {
+        struct member *member = crew->v[i];
+        if (crew->running >= crew->spec.config->parallel)
+            break;
+        if (member->status == MEMBER_WAITING && member->is_late == late && is_ready(crew, member))
+            start_member(member);
+    }
 }
 
 static void start_ready(struct crew *crew)
 {
     bool starts = !crew->stopping && !crew->reconnecting && crew->lost.code == ERR_NONE;
-    for (size_t i = crew->first_waiting; i < crew->n && starts; i++) {
-        if (crew->running >= crew->spec.config->parallel)
-            break;
-        if (crew->v[i]->status == MEMBER_WAITING && is_ready(crew, crew->v[i]))
-            start_member(crew->v[i]);
-    }
-    /* After the starts: one that could not be started is done already. */
-    while (crew->first_waiting < crew->n && crew->v[crew->first_waiting]->status != MEMBER_WAITING)
-        crew->first_waiting++;
+    do {
+        if (starts) {
+            start_some(crew, false);
+            start_some(crew, true);
+        }
+        while (crew->first_waiting < crew->n &&
+               crew->v[crew->first_waiting]->status != MEMBER_WAITING)
+            crew->first_waiting++;
+        /* One that could not be started is done already, and others may have waited for it. */
+    } while (starts && crew->running == 0 && crew->first_waiting < crew->n);
     bool starts_more = crew->reconnecting || (starts && crew->first_waiting < crew->n);
     if (crew->running == 0 && !starts_more)
         crew->on_idle(crew->arg);

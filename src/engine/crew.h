@@ -1,6 +1,8 @@
 /*
- * The workers of a cycle: at most so many at a time, an ancestor's before its descendants'. What
- * they say is checked before it is believed, and a worker that says anything odd is ended.
+ * The workers of a cycle: at most so many at a time. A dataset waits for those above it that the
+ * remote does not have yet, since they have to be there first, and for no other: what is slow or
+ * stuck holds up nobody below it. Those that failed the last time come after all that did not. What
+ * workers say is checked before it is believed, and a worker that says anything odd is ended.
  */
 #ifndef BACKUPD_ENGINE_CREW_H
 #define BACKUPD_ENGINE_CREW_H
@@ -15,8 +17,9 @@ struct crew *crew_new(const struct cycle_spec *spec, void (*on_idle)(void *arg),
 /* Kills what still runs, and frees it. NULL is fine. */
 void crew_free(struct crew *crew);
 
-/* Adds a dataset with work, ancestors before descendants. `name` must outlive the crew. */
-void crew_add(struct crew *crew, const char *name);
+/* Adds a dataset with work, ancestors before descendants; `is_new`: the remote has nothing of it
+ * yet. `name` must outlive the crew. */
+void crew_add(struct crew *crew, const char *name, bool is_new);
 
 /* Starts as many workers as may run. */
 void crew_start(struct crew *crew);

@@ -315,7 +315,7 @@ static void plan_dataset(struct cycle *cycle, const struct dataset *ds)
     if (rc != 0)
         tell_finished(cycle, ds, &e);
     else if (has_work)
-        crew_add(cycle->crew, ds->name);
+        crew_add(cycle->crew, ds->name, rules.has_remote && ds->side[SIDE_REMOTE].snapshots.n == 0);
     else
         tell_finished(cycle, ds, NULL);
     plan_fini(&plan);

@@ -19,6 +19,9 @@ typedef void cycle_event_fn(void *arg, const struct event *event);
 /* Whether dataset `name` is not to be tried yet, because it failed a short while ago. */
 typedef bool cycle_skip_fn(void *arg, const char *name);
 
+/* Whether the last run of dataset `name` failed. */
+typedef bool cycle_failed_fn(void *arg, const char *name);
+
 struct cycle_spec {
     struct loop *loop;
     const struct config *config;
@@ -28,6 +31,7 @@ struct cycle_spec {
     bool dryrun;
     cycle_event_fn *on_event;
     cycle_skip_fn *skip;
+    cycle_failed_fn *failed; /* NULL: none did */
     void *arg;
 };
 

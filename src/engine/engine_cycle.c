@@ -92,7 +92,7 @@ static bool is_gone(void *arg, const char *name)
 static void tell_retry(struct engine *engine, const char *name)
 {
     const struct dataset_state *ds = state_find(&engine->state, name);
-    if (ds == NULL || ds->failures == 0)
+    if (ds == NULL || ds->failures == 0 || engine->options.once)
         return;
     struct event event = {.kind = EVENT_DATASET_DUE,
                           .time = clock_now(),
@@ -147,6 +147,13 @@ static bool skip_dataset(void *arg, const char *name)
     return retries_is_waiting(&engine->retries, name, clock_monotonic_ms() + 1000);
 }
 
+static bool failed_last(void *arg, const char *name)
+{
+    const struct engine *engine = arg;
+    const struct dataset_state *ds = state_find(&engine->state, name);
+    return ds != NULL && ds->failures > 0;
+}
+
 static void run_cycle(void *arg)
 {
     struct engine *engine = arg;
@@ -164,6 +171,7 @@ static void run_cycle(void *arg)
                               .dryrun = engine->options.dryrun,
                               .on_event = handle_event,
                               .skip = skip_dataset,
+                              .failed = failed_last,
                               .arg = engine};
     engine->cycle = cycle_start(&spec);
 }

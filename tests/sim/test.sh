@@ -419,20 +419,77 @@ test_a_listing_that_breaks_off_with_a_failure_changes_nothing() {
     assert_not_called 'zfs (destroy|send|receive|create)'
 }
 
-test_a_send_and_a_listing_that_go_silent_are_ended() {
+test_a_send_and_a_listing_that_go_silent_are_ended_and_a_slow_transfer_is_not() {
     STALL=10s config ssh
     sync_ok
     sim write $SRC/a 4000000
+    sim write $SRC/a/b 4000000
     zfs snapshot -r $SRC@daily-4
     sim fault "once 'zfs send*/a@daily-4' hang 2000000"
     sim fault "once 'remote zfs list*-d 1*/secret' hang"
+    sim fault "once 'zfs send*/a/b@daily-4' rate 300000"
     once
     assert_status 1
     assert_said 'not one byte more in 10 s'
     assert_said 'no output for 10 s'
+    grep -qE '^/a/b: done: send daily-3 to daily-4, .* in 1[1-9] s$' "$DIR/out" || fail '/a/b took no time'
     sync_ok
     assert_said 'resume'
     assert_equal "$(guids here /secret)" "$(guids there /secret)"
+}
+
+# The hang holds /a; /a/b is below it, has its copy, and is not to wait.
+test_a_transfer_that_stands_still_does_not_delay_the_retention_below_it() {
+    local pid
+    KEEP_LOCAL=1 KEEP_REMOTE=9 STALL=10s config ssh
+    sync_ok
+    days 3
+    sim fault "match 'zfs send*/a@daily-*' hang 1000"
+    once &
+    pid=$!
+    for _ in {1..100}; do
+        [ "$(snapshots there /a/b)" != 'daily-1 daily-2 daily-3 daily-4 daily-5 daily-6' ] || break
+        sleep 0.05
+    done
+    kill -0 $pid || fail 'the run ended first'
+    assert_equal 'daily-1 daily-2 daily-3 daily-4 daily-5 daily-6' "$(snapshots there /a/b)"
+    assert_equal 'daily-1 daily-3 daily-4 daily-5 daily-6' "$(snapshots here /a/b)"
+    wait $pid
+    assert_equal 'daily-1 daily-3 daily-4 daily-5 daily-6' "$(snapshots here /a)"
+}
+
+# order TEXT: the datasets that the daemon said TEXT of, since the log had LINES lines.
+order() { tail -n +$((LINES_BEFORE + 1)) "$DIR/log" | sed -nE "s|.* (/[^:]*): $1.*|\\1|p" | paste -sd' ' -; }
+
+await_cycle() {
+    for _ in {1..200}; do
+        ! grep -q " cycle $1: .*took" "$DIR/log" || return 0
+        sleep 0.05
+    done
+    fail "cycle $1 did not end"
+}
+
+test_a_dataset_that_failed_comes_after_all_others_the_next_time() {
+    local pid
+    config ssh
+    printf 'parallel = 1\n' >>"$DIR/backupd.toml"
+    sync_ok
+    days 1
+    sim fault "match 'zfs send*/a@daily-*' fail 1 'cannot send: no'"
+    "$backupd" -config "$DIR/backupd.toml" -logfile "$DIR/log" >"$DIR/out" 2>&1 </dev/null &
+    pid=$!
+    await_cycle 1
+    LINES_BEFORE=0
+    assert_equal '/a /a/b /secret /volume /with space' "$(order 'send daily-3 to')"
+    days 1
+    LINES_BEFORE=$(wc -l <"$DIR/log")
+    kill -USR1 $pid
+    await_cycle 2
+    kill $pid
+    wait $pid
+    assert_equal '/a/b /secret /volume /with space /a' "$(order 'send daily-[34] to' | tr ' ' '\n' | uniq | paste -sd' ' -)"
+    # Backoff is told.
+    grep -q '/a: is tried again in 1 min' "$DIR/log" || fail 'the log does not say when it is tried again'
 }
 
 # Each run is killed a little later; in the end everything is there.
