@@ -167,8 +167,20 @@ static void what_is_recalled_is_no_news(void **state)
     struct state s;
     state_init(&s);
     for (int kind = EVENT_CONFIGURED; kind <= EVENT_KIND_COUNT; kind++)
-        expect(&s, (struct event){.kind = (enum event_kind)kind, .dataset = "/a", .text = "x"},
-               NOTHING, "");
+        if (kind != EVENT_DATASET_DUE)
+            expect(&s, (struct event){.kind = (enum event_kind)kind, .dataset = "/a", .text = "x"},
+                   NOTHING, "");
+    state_fini(&s);
+}
+
+static void what_failed_tells_when_it_is_tried_again(void **state)
+{
+    (void)state;
+    struct state s;
+    state_init(&s);
+    expect(&s,
+           (struct event){.kind = EVENT_DATASET_DUE, .dataset = "/a", .time = 1000, .due = 1120},
+           LEVEL_INFO, "is tried again in 2 min");
     state_fini(&s);
 }
 
@@ -198,6 +210,7 @@ int main(void)
         cmocka_unit_test(a_cycle_is_told_as_it_begins_and_as_it_ends),
         cmocka_unit_test(a_note_is_told_as_it_is),
         cmocka_unit_test(what_is_recalled_is_no_news),
+        cmocka_unit_test(what_failed_tells_when_it_is_tried_again),
         cmocka_unit_test(times_at_the_ends_of_time_can_be_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
