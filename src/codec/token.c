@@ -95,17 +95,19 @@ static int parse_line(const char *line, size_t len, struct token *token, bool *r
 
     if (key_is(key, key_len, "toname"))
         return parse_to_name(value, value_len, token->to_name, e);
-    uint64_t raw = 0;
-    uint64_t *number = key_is(key, key_len, "toguid")     ? &token->to_guid
-                       : key_is(key, key_len, "fromguid") ? &token->from_guid
-                       : key_is(key, key_len, "bytes")    ? &token->bytes
-                       : key_is(key, key_len, "rawok")    ? &raw
-                                                          : NULL;
+    uint64_t raw = 0, compressed = 0;
+    uint64_t *number = key_is(key, key_len, "toguid")       ? &token->to_guid
+                       : key_is(key, key_len, "fromguid")   ? &token->from_guid
+                       : key_is(key, key_len, "bytes")      ? &token->bytes
+                       : key_is(key, key_len, "compressok") ? &compressed
+                       : key_is(key, key_len, "rawok")      ? &raw
+                                                            : NULL;
     if (number == NULL)
         return 0;
     if (parse_number(value, value_len, number) != 0)
         return err_set(e, ERR_PARSE, "%.*s is no number", (int)key_len, key);
     token->raw = token->raw || raw != 0;
+    token->compressed = token->compressed || compressed != 0;
     *ret_guid_seen = *ret_guid_seen || number == &token->to_guid;
     return 0;
 }
@@ -124,5 +126,29 @@ int token_parse(const char *text, struct token *ret, struct err *e)
         return err_set(e, ERR_PARSE, "the contents of a resume token: no %s",
                        guid_seen ? "snapshot name" : "guid of a snapshot");
     *ret = token;
+    return 0;
+}
+
+static int refuse(struct err *e, const char *why)
+{
+    return err_set(e, ERR_TOKEN_STALE, "%s", why);
+}
+
+int token_check(const struct token *token, const struct token_wish *wish, struct err *e)
+{
+    size_t len = strlen(wish->dataset.s);
+    if (strncmp(token->to_name, wish->dataset.s, len) != 0 || token->to_name[len] != '@')
+        return err_set(e, ERR_TOKEN_STALE, "it is of %s, which is no snapshot of %s",
+                       token->to_name, wish->dataset.s);
+    if (token->to_guid != wish->to_guid)
+        return refuse(e, "it is of another snapshot than the one to be sent next");
+    if (token->from_guid != wish->from_guid)
+        return refuse(e, "it starts from another snapshot than the newest shared one");
+    /* A stream of data that is not encrypted never says that it is raw. */
+    if (wish->encrypted && !token->raw)
+        return refuse(e, "it is not of a raw stream");
+    /* embedok and largeblockok depend on what the pool and the data have; compressok does not. */
+    if (!token->compressed)
+        return refuse(e, "it is of a send with other flags");
     return 0;
 }

@@ -10,6 +10,7 @@
 
 #include "clock.h"
 #include "event_json.h"
+#include "flood.h"
 #include "lines.h"
 #include "mem.h"
 #include "names.h"
@@ -41,6 +42,7 @@ struct member {
     struct loop_fd *watch;
     struct loop_timer *silence;
     struct lines lines;
+    struct flood flood;
     bool told_end; /* its EVENT_DATASET_FINISHED came */
     bool failed;
     bool cut_off;     /* it failed by its connection to the remote */
@@ -198,6 +200,8 @@ static int take_line(void *arg, char *line, size_t len, struct err *e)
     struct member *member = arg;
     struct event event;
     struct event_memory *memory = NULL;
+    if (!flood_count(&member->flood, len, clock_monotonic_ms()))
+        return err_set(e, ERR_PROTOCOL, "its worker said more than any has to say");
     if (event_decode(line, len, &event, &memory, e) != 0)
         return err_wrap(e, "its worker sent something odd");
     int rc = check_event(member, &event, e);
@@ -343,6 +347,7 @@ static void start_member(struct member *member)
         return;
     }
     member->status = MEMBER_RUNNING;
+    member->flood.began_ms = clock_monotonic_ms();
     crew->running++;
     member->watch = loop_add_fd(crew->spec.loop, member->fd, POLLIN, handle_readable, member);
     restart_silence(member);

@@ -65,30 +65,21 @@ static size_t first_transfer(const struct plan *plan)
     return SIZE_MAX;
 }
 
-/* Whether what the token stands for is what the plan would send next; else `*ret_why_not`. */
-static bool token_is_wanted(const struct steps *steps, const struct token *token, size_t at,
-                            const char **ret_why_not)
+/* Whether what the token stands for is what the plan would send next: 0, or -1 and why not. */
+static int check_token(const struct steps *steps, const struct token *token, size_t at,
+                       struct err *e)
 {
-    if (at == SIZE_MAX) {
-        *ret_why_not = "nothing is to be sent any more";
-        return false;
-    }
+    if (at == SIZE_MAX)
+        return err_set(e, ERR_TOKEN_STALE, "nothing is to be sent any more");
     const struct step *step = &steps->refresh.plan.v[at];
     const struct holding *local = &steps->refresh.ds->side[SIDE_LOCAL];
-    uint64_t from = 0;
+    struct token_wish wish = {.dataset = steps->full[SIDE_LOCAL],
+                              .to_guid = local->snapshots.v[step->end].guid,
+                              .encrypted = local->encrypted};
     if (step->op == OP_RANGE_TRANSFER)
-        from = step->from_bookmark ? local->bookmarks.v[step->start].guid
-                                   : local->snapshots.v[step->start].guid;
-    if (token->to_guid != local->snapshots.v[step->end].guid)
-        *ret_why_not = "it is of another snapshot than the one to be sent next";
-    else if (token->from_guid != from)
-        *ret_why_not = "it starts from another snapshot than the newest shared one";
-    /* A stream of data that is not encrypted never says that it is raw. */
-    else if (local->encrypted && !token->raw)
-        *ret_why_not = "it is not of a raw stream";
-    else
-        return true;
-    return false;
+        wish.from_guid = step->from_bookmark ? local->bookmarks.v[step->start].guid
+                                             : local->snapshots.v[step->start].guid;
+    return token_check(token, &wish, e);
 }
 
 static int discard_token(struct steps *steps, const char *why, struct err *e)
@@ -110,7 +101,7 @@ static int discard_token(struct steps *steps, const char *why, struct err *e)
  */
 static int settle_token(struct steps *steps, bool dryrun, struct err *e)
 {
-    const char *why_not = NULL;
+    struct err why_not = ERR_INIT;
     struct token token = {0};
     char *text = mem_strdup(pending_token(steps));
     size_t at = first_transfer(&steps->refresh.plan);
@@ -120,17 +111,17 @@ static int settle_token(struct steps *steps, bool dryrun, struct err *e)
         err_wrap(e, "cannot tell what the interrupted receive holds");
         goto out;
     }
-    bool wanted = rc == 0 && token_is_wanted(steps, &token, at, &why_not);
     if (rc != 0)
-        why_not = e->msg;
+        why_not = *e;
+    bool wanted = rc == 0 && check_token(steps, &token, at, &why_not) == 0;
     rc = 0;
     if (dryrun)
         report_note(&steps->report, LEVEL_INFO, "would %s the interrupted receive%s%s",
-                    wanted ? "resume" : "discard", wanted ? "" : ": ", wanted ? "" : why_not);
+                    wanted ? "resume" : "discard", wanted ? "" : ": ", why_not.msg);
     else if (wanted)
         rc = steps_resume(steps, at, text, token.from_guid == 0, e);
     else
-        rc = discard_token(steps, why_not, e);
+        rc = discard_token(steps, why_not.msg, e);
     /* A token can also turn out to be stale while it is sent: then it goes, and the plan is made
      * without it. */
     if (rc != 0 && wanted && e->code == ERR_TOKEN_STALE) {

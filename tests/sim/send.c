@@ -18,7 +18,7 @@
 #include "world.h"
 
 struct send {
-    bool raw, dry_run, verbose, parsable;
+    bool raw, compressed, dry_run, verbose, parsable;
     const char *base;  /* as it was given, or NULL */
     const char *token; /* or NULL */
     const char *to;    /* full name of the snapshot */
@@ -56,6 +56,7 @@ static void fill_begin(struct send *send, struct dataset *ds, const struct snap 
     begin->creation = to->creation;
     begin->volume = ds->volume;
     begin->raw = send->raw && encrypted;
+    begin->compressed = send->raw || send->compressed;
     snprintf(begin->encryption, sizeof(begin->encryption), "%s", begin->raw ? encryption : "off");
     snprintf(begin->to_name, sizeof(begin->to_name), "%s@%s", ds->name, to->name);
 }
@@ -123,8 +124,8 @@ static void print_token(const struct send *send, const struct partial *partial)
     fprintf(out, "\tobject = 0x2\n\toffset = 0x%" PRIx64 "\n\tbytes = 0x%" PRIx64 "\n",
             partial->bytes, partial->bytes);
     fprintf(out, "\ttoguid = 0x%" PRIx64 "\n\ttoname = %s\n", begin->to_guid, begin->to_name);
-    fprintf(out, "%s\tcompressok = 1\n%s", begin->raw ? "" : "\tembedok = 1\n",
-            begin->raw ? "\trawok = 1\n" : "");
+    fprintf(out, "%s%s%s", begin->raw ? "" : "\tembedok = 1\n",
+            begin->compressed ? "\tcompressok = 1\n" : "", begin->raw ? "\trawok = 1\n" : "");
     fflush(out);
 }
 
@@ -174,6 +175,7 @@ static void prepare_token(struct send *send)
         base = find_token_base(send, ds, partial.begin.from_guid);
     send->to = world_keep(partial.begin.to_name);
     send->raw = partial.begin.raw;
+    send->compressed = partial.begin.compressed;
     fill_begin(send, ds, to, base);
     send->begin.resumed = true;
     send->begin.offset = partial.bytes < send->begin.size ? partial.bytes : send->begin.size;
@@ -273,6 +275,9 @@ static void parse_options(int argc, char **argv, struct send *send)
         switch (option) {
         case 'w':
             send->raw = true;
+            break;
+        case 'c':
+            send->compressed = true;
             break;
         case 'P':
             send->parsable = true;

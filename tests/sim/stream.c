@@ -41,15 +41,15 @@ static void begin_write(const struct begin *begin, struct str *out)
     str_add_format(out, "%" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64,
                    begin->to_guid, begin->from_guid, begin->size, begin->offset, begin->referenced,
                    begin->volsize);
-    str_add_format(out, " %" PRId64 " %d %d %d %s %s\n", begin->creation, begin->resumed,
-                   begin->volume, begin->raw, begin->encryption, begin->to_name);
+    str_add_format(out, " %" PRId64 " %d %d %d %d %s %s\n", begin->creation, begin->resumed,
+                   begin->volume, begin->raw, begin->compressed, begin->encryption, begin->to_name);
 }
 
 static bool begin_read(const char *text, struct begin *ret)
 {
     char *at = NULL;
-    uint64_t numbers[10];
-    for (size_t i = 0; i < 10; i++) {
+    uint64_t numbers[11];
+    for (size_t i = 0; i < 11; i++) {
         numbers[i] = strtoull(text, &at, 10);
         if (at == text)
             return false;
@@ -64,7 +64,8 @@ static bool begin_read(const char *text, struct begin *ret)
                           .creation = (int64_t)numbers[6],
                           .resumed = numbers[7] != 0,
                           .volume = numbers[8] != 0,
-                          .raw = numbers[9] != 0};
+                          .raw = numbers[9] != 0,
+                          .compressed = numbers[10] != 0};
     return sscanf(text, " %31s %255[^\n]", ret->encryption, ret->to_name) == 2;
 }
 

@@ -21,6 +21,7 @@ struct begin {
     uint64_t referenced, volsize;
     int64_t creation;
     bool resumed, volume, raw; /* raw: of encrypted data, still encrypted */
+    bool compressed;           /* of send -w or -c */
     char encryption[32];
     char to_name[256]; /* on the sending side */
 };

@@ -270,6 +270,50 @@ test_a_token_whose_snapshot_is_gone_is_discarded() {
     assert_equal "$(guids here /a | tail -n 1)" "$(guids there /a | tail -n 1)"
 }
 
+# interrupt NAME SEND-WORD...: what somebody's own `zfs send SEND-WORD...` leaves of $DST/NAME when it breaks off.
+interrupt() {
+    local name=$1
+    shift
+    sim on local zfs send "$@" | head -c 1500000 | remote zfs receive -s -u "$DST$name" >/dev/null 2>&1
+    [ "$(token "$name")" != - ] || fail "there is no token of $name"
+}
+
+test_a_token_of_a_send_with_other_flags_is_discarded_and_the_same_cycle_sends_anew() {
+    config ssh
+    sync_ok
+    sim write $SRC/a 4000000
+    sim write $SRC/a/b 4000000
+    zfs snapshot -r $SRC@daily-4
+    interrupt /a -i @daily-3 $SRC/a@daily-4
+    interrupt /a/b -c -i @daily-3 $SRC/a/b@daily-4
+    sim calls clear
+    sync_ok
+    assert_said 'discarding the interrupted receive: it is of a send with other flags'
+    assert_called "remote.zfs receive -A $DST/a$"
+    assert_called "local.zfs send -w -P -v -i $SRC/a@daily-3 $SRC/a@daily-4$"
+    # With -c the stream is what ours would be.
+    assert_not_called "receive -A $DST/a/b$"
+    assert_called 'local.zfs send -P -v -t'
+    assert_equal "$(guids here /a | tail -n 1)" "$(guids there /a | tail -n 1)"
+    assert_equal "$(guids here /a/b | tail -n 1)" "$(guids there /a/b | tail -n 1)"
+}
+
+# Two datasets can have a snapshot of the same guid, where one was received from the other.
+test_a_token_of_another_dataset_with_the_same_guids_is_discarded_and_the_same_cycle_sends_anew() {
+    config ssh
+    sync_ok
+    sim write $SRC/a 4000000
+    zfs snapshot $SRC/a@daily-4
+    sim on local zfs send -w $SRC/a@daily-3 | sim on local zfs receive tank/other || fail 'no first'
+    sim on local zfs send -w -i @daily-3 $SRC/a@daily-4 | sim on local zfs receive tank/other || fail 'no second'
+    interrupt /a -w -i @daily-3 tank/other@daily-4
+    sim calls clear
+    sync_ok
+    assert_said "discarding the interrupted receive: it is of tank/other@daily-4, which is no snapshot of $SRC/a"
+    assert_called "remote.zfs receive -A $DST/a$"
+    assert_equal "$(guids here /a | tail -n 1)" "$(guids there /a | tail -n 1)"
+}
+
 test_a_remote_that_diverged_is_refused_and_left_alone() {
     config ssh
     sync_ok

@@ -33,7 +33,7 @@ static void an_initial_stream_is_read(void **state)
     assert_true(token.to_guid == 0x6f30a3ab0e2b5bc5U);
     assert_true(token.from_guid == 0);
     assert_true(token.bytes == 0x13012f8);
-    assert_true(token.raw);
+    assert_true(token.raw && token.compressed);
     assert_string_equal(token.to_name, "tank/data/big@one");
 }
 
@@ -48,7 +48,7 @@ static void an_increment_and_a_name_with_spaces_are_read(void **state)
                      0);
     assert_true(token.from_guid == UINT64_MAX);
     assert_true(token.to_guid == 1);
-    assert_false(token.raw);
+    assert_false(token.raw || token.compressed);
     assert_string_equal(token.to_name, "pool/a b@x y");
 }
 
@@ -135,8 +135,12 @@ static void check_version(const char *version)
         {"token-initial", "tank/data/big@one", false, false},
         {"token-initial-parsable", "tank/data/big@one", false, false},
         {"token-increment", "tank/data/big@two", true, false},
+        {"token-increment-parsable", "tank/data/big@two", true, false},
+        {"token-bookmark", "tank/data/big@two", true, false},
         {"token-bookmark-parsable", "tank/data/big@two", true, false},
         {"token-encrypted", "tank/data/secret@one", false, true},
+        {"token-encrypted-parsable", "tank/data/secret@one", false, true},
+        {"token-volume", "tank/data/volume@one", false, false},
         {"token-volume-parsable", "tank/data/volume@one", false, false},
     };
     for (size_t i = 0; i < sizeof(OUTPUTS) / sizeof(OUTPUTS[0]); i++) {
@@ -156,6 +160,15 @@ static void check_version(const char *version)
         assert_string_equal(token.to_name, OUTPUTS[i].to_name);
         assert_int_equal(token.from_guid != 0, OUTPUTS[i].increment);
         assert_int_equal(token.raw, OUTPUTS[i].raw);
+        /* All of these are ours, so none may be discarded for its flags. */
+        char dataset[NAME_LEN_MAX + 1];
+        snprintf(dataset, sizeof(dataset), "%.*s", (int)strcspn(token.to_name, "@"), token.to_name);
+        struct token_wish wish = {.dataset = {dataset},
+                                  .to_guid = token.to_guid,
+                                  .from_guid = token.from_guid,
+                                  .encrypted = OUTPUTS[i].raw};
+        if (token_check(&token, &wish, &e) != 0)
+            fail_msg("%s: %s", path, e.msg);
         assert_true(token.to_guid != 0 && token.bytes != 0);
     }
 }
@@ -172,6 +185,64 @@ static void the_tokens_of_zfs_2_3_are_read(void **state)
     check_version("2.3");
 }
 
+static const struct token OURS = {
+    .to_guid = 7, .from_guid = 5, .bytes = 1, .compressed = true, .to_name = "tank/data@daily-2"};
+
+static void assert_unwanted(const struct token *token, const struct token_wish *wish,
+                            const char *why)
+{
+    struct err e = ERR_INIT;
+    assert_int_equal(token_check(token, wish, &e), -1);
+    assert_int_equal(e.code, ERR_TOKEN_STALE);
+    assert_string_equal(e.msg, why);
+}
+
+static void a_token_of_what_is_sent_next_is_wanted(void **state)
+{
+    (void)state;
+    struct token_wish wish = {.dataset = {"tank/data"}, .to_guid = 7, .from_guid = 5};
+    struct err e = ERR_INIT;
+    assert_int_equal(token_check(&OURS, &wish, &e), 0);
+    assert_int_equal(e.code, ERR_NONE);
+    struct token raw = OURS;
+    raw.raw = true;
+    wish.encrypted = true;
+    assert_int_equal(token_check(&raw, &wish, &e), 0);
+}
+
+static void a_token_of_another_snapshot_or_base_is_unwanted(void **state)
+{
+    (void)state;
+    struct token_wish wish = {.dataset = {"tank/data"}, .to_guid = 8, .from_guid = 5};
+    assert_unwanted(&OURS, &wish, "it is of another snapshot than the one to be sent next");
+    wish = (struct token_wish){.dataset = {"tank/data"}, .to_guid = 7, .from_guid = 0};
+    assert_unwanted(&OURS, &wish, "it starts from another snapshot than the newest shared one");
+}
+
+static void a_token_of_another_dataset_is_unwanted_whatever_its_guids(void **state)
+{
+    (void)state;
+    static const char *const OTHERS[] = {"tank/dat", "tank/data/a", "tank/database", "pool/data"};
+    for (size_t i = 0; i < sizeof(OTHERS) / sizeof(OTHERS[0]); i++) {
+        char why[300];
+        struct token_wish wish = {.dataset = {OTHERS[i]}, .to_guid = 7, .from_guid = 5};
+        snprintf(why, sizeof(why), "it is of tank/data@daily-2, which is no snapshot of %s",
+                 OTHERS[i]);
+        assert_unwanted(&OURS, &wish, why);
+    }
+}
+
+static void a_token_of_a_send_that_was_not_raw_is_unwanted(void **state)
+{
+    (void)state;
+    struct token plain = OURS;
+    struct token_wish wish = {.dataset = {"tank/data"}, .to_guid = 7, .from_guid = 5};
+    plain.compressed = false;
+    assert_unwanted(&plain, &wish, "it is of a send with other flags");
+    wish.encrypted = true;
+    assert_unwanted(&OURS, &wish, "it is not of a raw stream");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -183,6 +254,10 @@ int main(void)
         cmocka_unit_test(the_tokens_of_zfs_2_1_are_read),
         cmocka_unit_test(the_tokens_of_zfs_2_3_are_read),
         cmocka_unit_test(only_what_looks_like_a_token_is_plausible),
+        cmocka_unit_test(a_token_of_what_is_sent_next_is_wanted),
+        cmocka_unit_test(a_token_of_another_snapshot_or_base_is_unwanted),
+        cmocka_unit_test(a_token_of_another_dataset_is_unwanted_whatever_its_guids),
+        cmocka_unit_test(a_token_of_a_send_that_was_not_raw_is_unwanted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

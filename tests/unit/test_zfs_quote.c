@@ -1,3 +1,7 @@
+/*
+ * What is quoted for the other machine's shell, put through real shells as sshd would: SHELL -c LINE. The other end of
+ * a line is printf, which says what it was given.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,68 +12,232 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "site.h"
 
 static const char *const WORDS[] = {
-    "plain", "a b",    "it's",  "$HOME `id` $(id)", "a;b|c&d>e<f", "back\\slash", "*?[x]~{a,b}",
-    "wow!!", "--dash", "#hash", "\"double\"",       "% ^",
+    "plain",
+    "",
+    "a b",
+    " two  blanks ",
+    "it's",
+    "'",
+    "''",
+    "'!'",
+    "$HOME `id` $(id)",
+    "${HOME}$$$?$!$0",
+    "a;b|c&d>e<f",
+    "a&&b||c;;d>>e<<f",
+    "(a)",
+    "back\\slash",
+    "\\",
+    "\\\\",
+    "\\'",
+    "*?[x]~{a,b}",
+    "*",
+    "~root",
+    "wow!!",
+    "!",
+    "!!",
+    "!$",
+    "!-1:0",
+    "\\!",
+    "!'!\\!'",
+    "--dash",
+    "-n",
+    "#hash",
+    "\"double\"",
+    "\"$x`y`\\\"",
+    "% ^",
+    "^a^b^",
+    "%s%n%d",
+    "a=b",
+    "@",
+    "tank/a b@-daily-2026-11-23T12:00:00Z",
 };
 
-/* What a shell makes of a quoted word. */
-static void echo_through(const char *shell, const char *word, char *ret, size_t size)
+/* What the shell makes of the line; NULL where there is no such shell. Freed with free(3). */
+static char *run(const char *shell, const char *line, size_t *ret_len)
 {
-    struct str line;
-    struct err e;
-    str_init(&line);
-    str_add_format(&line, "%s -c \"$(cat <<'END_OF_LINE'\nprintf %%s ", shell);
-    assert_int_equal(shell_quote(&line, word, &e), 0);
-    str_add(&line, "\nEND_OF_LINE\n)\"");
-    FILE *pipe = popen(line.s, "r");
-    assert_non_null(pipe);
-    size_t n = fread(ret, 1, size - 1, pipe);
-    ret[n] = '\0';
-    pclose(pipe);
-    str_fini(&line);
+    int ends[2];
+    size_t cap = 1 << 16;
+    size_t len = 0;
+    char *text = malloc(cap);
+    int status = 0;
+    assert_non_null(text);
+    assert_int_equal(pipe(ends), 0);
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        dup2(ends[1], 1);
+        close(ends[0]);
+        close(ends[1]);
+        execlp(shell, shell, "-c", line, (char *)NULL);
+        _exit(126);
+    }
+    close(ends[1]);
+    for (ssize_t n; (n = read(ends[0], text + len, cap - len)) > 0;) {
+        len += (size_t)n;
+        if (len == cap)
+            assert_non_null(text = realloc(text, cap *= 2));
+    }
+    close(ends[0]);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 126) {
+        free(text);
+        return NULL;
+    }
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+        fail_msg("%s ended with %x: %.300s", shell, (unsigned)status, line);
+    *ret_len = len;
+    return text;
 }
 
-static void every_word_arrives_as_itself_through(const char *shell)
+/* One line of many words, as a command of ours is. */
+struct batch {
+    struct str line;
+    struct str expected; /* each word with a NUL, as printf '%s\0' writes them */
+};
+
+static void batch_init(struct batch *batch)
 {
-    for (size_t i = 0; i < sizeof(WORDS) / sizeof(WORDS[0]); i++) {
-        char got[256];
-        echo_through(shell, WORDS[i], got, sizeof(got));
-        assert_string_equal(got, WORDS[i]);
+    struct err e = ERR_INIT;
+    str_init(&batch->line);
+    str_init(&batch->expected);
+    str_add(&batch->line, "/usr/bin/printf ");
+    assert_int_equal(shell_quote(&batch->line, "%s\\0", &e), 0);
+}
+
+static void batch_add(struct batch *batch, const char *word)
+{
+    struct err e = ERR_INIT;
+    str_add_char(&batch->line, ' ');
+    if (shell_quote(&batch->line, word, &e) != 0)
+        fail_msg("%s", e.msg);
+    str_add_bytes(&batch->expected, word, strlen(word) + 1);
+}
+
+static void batch_run(struct batch *batch, const char *shell)
+{
+    size_t len = 0;
+    char *got = run(shell, batch->line.s, &len);
+    str_fini(&batch->line);
+    if (got == NULL) {
+        str_fini(&batch->expected);
+        print_message("there is no %s on this machine\n", shell);
+        skip();
     }
+    for (size_t i = 0; i < len && i < batch->expected.len; i++)
+        if (got[i] != batch->expected.s[i])
+            fail_msg("%s: \"%.100s\" is not \"%.100s\"", shell, got + i, batch->expected.s + i);
+    assert_int_equal(len, batch->expected.len);
+    free(got);
+    str_fini(&batch->expected);
+}
+
+static void every_word_arrives_through(const char *shell)
+{
+    struct batch batch;
+    batch_init(&batch);
+    for (size_t i = 0; i < sizeof(WORDS) / sizeof(WORDS[0]); i++)
+        batch_add(&batch, WORDS[i]);
+    batch_run(&batch, shell);
+}
+
+/* Every pair of printable characters, alone and between letters: 18050 words. */
+static void every_pair_arrives_through(const char *shell)
+{
+    for (char a = 0x20; a < 0x7f; a++) {
+        struct batch batch;
+        batch_init(&batch);
+        for (char b = 0x20; b < 0x7f; b++) {
+            batch_add(&batch, (char[]){a, b, '\0'});
+            batch_add(&batch, (char[]){'x', a, b, 'x', '\0'});
+        }
+        batch_run(&batch, shell);
+    }
+}
+
+/* A destroy names many snapshots in one word, a token has thousands of digits. */
+static void a_long_word_arrives_through(const char *shell)
+{
+    struct batch batch;
+    static char word[32768];
+    memset(word, '!', sizeof(word) - 1);
+    memset(word, 'x', sizeof(word) / 2);
+    batch_init(&batch);
+    batch_add(&batch, word);
+    batch_add(&batch, "the last");
+    batch_run(&batch, shell);
 }
 
 static void every_word_arrives_as_itself_through_sh(void **state)
 {
     (void)state;
-    every_word_arrives_as_itself_through("sh");
+    every_word_arrives_through("sh");
 }
 
 static void every_word_arrives_as_itself_through_csh(void **state)
 {
     (void)state;
-    if (system("command -v tcsh >/dev/null 2>&1") != 0) {
-        print_message("there is no tcsh on this machine: the guests' tests use one\n");
-        skip();
-    }
-    every_word_arrives_as_itself_through("tcsh -f");
+    every_word_arrives_through("csh");
+}
+
+static void every_pair_of_characters_arrives_as_itself_through_sh(void **state)
+{
+    (void)state;
+    every_pair_arrives_through("sh");
+}
+
+static void every_pair_of_characters_arrives_as_itself_through_csh(void **state)
+{
+    (void)state;
+    every_pair_arrives_through("csh");
+}
+
+static void a_long_word_arrives_as_itself_through_sh(void **state)
+{
+    (void)state;
+    a_long_word_arrives_through("sh");
+}
+
+static void a_long_word_arrives_as_itself_through_csh(void **state)
+{
+    (void)state;
+    a_long_word_arrives_through("csh");
+}
+
+/* Other login shells that are common, where they are installed. */
+static void every_word_arrives_as_itself_through_bash(void **state)
+{
+    (void)state;
+    every_word_arrives_through("bash");
+    every_pair_arrives_through("bash");
 }
 
 static void a_control_character_is_refused(void **state)
 {
     (void)state;
-    static const char *const BAD[] = {"a\nb", "a\tb", "\033[2J", "del\177"};
-    for (size_t i = 0; i < 4; i++) {
+    for (int c = 1; c < 0x20; c++) {
         struct str line;
         struct err e = ERR_INIT;
+        char said[8];
         str_init(&line);
-        assert_int_equal(shell_quote(&line, BAD[i], &e), -1);
+        assert_int_equal(shell_quote(&line, (char[]){'a', (char)c, 'b', '\0'}, &e), -1);
         assert_int_equal(e.code, ERR_NAME);
+        snprintf(said, sizeof(said), "\\x%02x", (unsigned)c);
+        assert_non_null(strstr(e.msg, said));
+        assert_int_equal(line.len, 0);
         str_fini(&line);
     }
+    struct str line;
+    struct err e = ERR_INIT;
+    str_init(&line);
+    assert_int_equal(shell_quote(&line, "del\177", &e), -1);
+    assert_int_equal(e.code, ERR_NAME);
+    str_fini(&line);
 }
 
 int main(void)
@@ -77,6 +245,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_word_arrives_as_itself_through_sh),
         cmocka_unit_test(every_word_arrives_as_itself_through_csh),
+        cmocka_unit_test(every_pair_of_characters_arrives_as_itself_through_sh),
+        cmocka_unit_test(every_pair_of_characters_arrives_as_itself_through_csh),
+        cmocka_unit_test(a_long_word_arrives_as_itself_through_sh),
+        cmocka_unit_test(a_long_word_arrives_as_itself_through_csh),
+        cmocka_unit_test(every_word_arrives_as_itself_through_bash),
         cmocka_unit_test(a_control_character_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -205,7 +205,7 @@ test_a_dry_run_says_what_it_would_do_with_each_token_and_leaves_them() {
     local name before
     write_local_config
     fresh_pools
-    for name in wanted gone unwanted other; do
+    for name in wanted gone unwanted other plain; do
         zfs create -o compression=off $SRC/$name
     done
     snap -r $SRC daily-1
@@ -214,16 +214,17 @@ test_a_dry_run_says_what_it_would_do_with_each_token_and_leaves_them() {
     zfs create -o compression=off -o encryption=on -o keyformat=passphrase -o "keylocation=file://$SCENARIO_DIR/key" \
         -o pbkdf2iters=100000 $SRC/keyed
     zfs create -o compression=off $SRC/new
-    for name in wanted gone unwanted other keyed new; do
+    for name in wanted gone unwanted other plain keyed new; do
         dd if=/dev/zero of="$(property $SRC/$name mountpoint)/f" bs=1M count=2 status=none
     done
     snap $SRC/unwanted hourly-1
     snap $SRC/other hourly-1
-    for name in wanted gone other keyed new; do snap $SRC/$name daily-2; done
+    for name in wanted gone other plain keyed new; do snap $SRC/$name daily-2; done
     cut_by_hand /wanted -w -i @daily-1 $SRC/wanted@daily-2
     cut_by_hand /gone -w -i @daily-1 $SRC/gone@daily-2
     cut_by_hand /unwanted -w -i @daily-1 $SRC/unwanted@hourly-1
     cut_by_hand /other -w -i @daily-1 $SRC/other@hourly-1
+    cut_by_hand /plain -i @daily-1 $SRC/plain@daily-2
     cut_by_hand /keyed $SRC/keyed@daily-2
     cut_by_hand /new -w $SRC/new@daily-2
     zfs destroy $SRC/gone@daily-2
@@ -237,6 +238,7 @@ test_a_dry_run_says_what_it_would_do_with_each_token_and_leaves_them() {
         '/gone: would discard the interrupted receive: ' '/new: would discard the interrupted receive: ' \
         '/unwanted: would discard the interrupted receive: nothing is to be sent any more' \
         '/other: would discard the interrupted receive: it is of another snapshot than the one to be sent next' \
+        '/plain: would discard the interrupted receive: it is of a send with other flags' \
         '/keyed: would discard the interrupted receive: it is not of a raw stream'
     assert_equal "$before" "$(tokens)" 'tokens after a dry run'
 }
@@ -247,6 +249,7 @@ test_a_token_that_cannot_or_need_not_be_resumed_is_discarded_for_its_reason_and_
         '/gone: discarding the interrupted receive: ' '/new: discarding the interrupted receive: ' \
         '/unwanted: discarding the interrupted receive: nothing is to be sent any more' \
         '/other: discarding the interrupted receive: it is of another snapshot than the one to be sent next' \
+        '/plain: discarding the interrupted receive: it is of a send with other flags' \
         '/keyed: discarding the interrupted receive: it is not of a raw stream'
     assert_equal 2 "$(grep -c 'discarding.*no longer exists' <<<"$OUTPUT")" 'tokens whose snapshot is gone'
     assert_equal '' "$(tokens | grep -v '\-$' || :)" 'tokens that are left'
@@ -257,9 +260,10 @@ test_after_discarded_tokens_both_sides_have_what_they_should() {
     assert_snapshots remote /gone daily-1 daily-3
     assert_snapshots remote /unwanted daily-1
     assert_snapshots remote /other daily-1 daily-2
+    assert_snapshots remote /plain daily-1 daily-2
     assert_snapshots remote /keyed daily-2
     assert_snapshots remote /new daily-3
-    for name in wanted gone unwanted other keyed new; do assert_same_guids /$name; done
+    for name in wanted gone unwanted other plain keyed new; do assert_same_guids /$name; done
     assert_property $DST/keyed encryptionroot $DST/keyed
 }
 

@@ -1,0 +1,540 @@
+/*
+ * engine/crew: workers that do not behave, beside some that do. The linker puts __wrap_worker_main in the
+ * place of worker_main; how a worker behaves is its dataset's name.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "crew.h"
+#include "event_json.h"
+#include "flood.h"
+#include "loop.h"
+#include "worker.h"
+
+/* Far more than anything here takes: it only turns a hang into a failure. */
+#define PATIENCE_MS 60000
+
+#define CYCLE 7
+
+static char folder[64];
+
+static void pause_ms(long ms)
+{
+    nanosleep(&(struct timespec){.tv_nsec = ms * 1000000}, NULL);
+}
+
+/* ---- the workers ---- */
+
+static void say_len(int fd, const char *text, size_t len)
+{
+    while (len > 0) {
+        ssize_t n = write(fd, text, len);
+        if (n <= 0)
+            _exit(9);
+        text += n;
+        len -= (size_t)n;
+    }
+}
+
+static void say(int fd, const char *text)
+{
+    say_len(fd, text, strlen(text));
+}
+
+static void say_event(int fd, struct event event)
+{
+    struct str line;
+    str_init(&line);
+    event.time = 1;
+    event_encode(&event, &line);
+    say(fd, line.s);
+    str_fini(&line);
+}
+
+static struct event note_of(const char *dataset)
+{
+    return (struct event){.kind = EVENT_NOTE,
+                          .cycle = CYCLE,
+                          .dataset = dataset,
+                          .level = LEVEL_INFO,
+                          .text = "a word"};
+}
+
+static void finish(int fd, const char *dataset)
+{
+    say_event(fd,
+              (struct event){.kind = EVENT_DATASET_FINISHED, .cycle = CYCLE, .dataset = dataset});
+}
+
+static void be_garbage(int fd, const char *own)
+{
+    (void)own;
+    say(fd, "\x01\xff{]\n");
+}
+
+static void be_endless(int fd, const char *own)
+{
+    (void)own;
+    for (;;)
+        say(fd, "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx");
+}
+
+static void be_nul(int fd, const char *own)
+{
+    (void)own;
+    say_len(fd, "{\"kind\":\0\"note\"}\n", 17);
+}
+
+static void be_mistyped(int fd, const char *own)
+{
+    char line[200];
+    snprintf(line, sizeof(line),
+             "{\"kind\":\"step_progress\",\"time\":1,\"cycle\":7,\"dataset\":\"%s\","
+             "\"step\":\"0\",\"bytes\":{},\"bytes_total\":-1}\n",
+             own);
+    say(fd, line);
+}
+
+static void be_engine(int fd, const char *own)
+{
+    (void)own;
+    say_event(fd, (struct event){.kind = EVENT_CYCLE_FINISHED, .cycle = CYCLE});
+}
+
+static void be_historian(int fd, const char *own)
+{
+    say_event(fd, (struct event){.kind = EVENT_DATASET_RECALLED,
+                                 .cycle = CYCLE,
+                                 .dataset = own,
+                                 .status = STATUS_OK});
+}
+
+static void be_impostor(int fd, const char *own)
+{
+    (void)own;
+    finish(fd, "/honest");
+}
+
+static void be_nameless(int fd, const char *own)
+{
+    (void)own;
+    say_event(fd, note_of(NULL));
+}
+
+static void be_late(int fd, const char *own)
+{
+    struct event note = note_of(own);
+    note.cycle = CYCLE - 1;
+    say_event(fd, note);
+}
+
+static void be_talkative(int fd, const char *own)
+{
+    finish(fd, own);
+    say_event(fd, note_of(own));
+}
+
+static void be_flood(int fd, const char *own)
+{
+    for (;;)
+        say_event(fd, note_of(own));
+}
+
+static void be_wordless(int fd, const char *own)
+{
+    (void)fd;
+    (void)own;
+    _exit(3);
+}
+
+static void be_cut(int fd, const char *own)
+{
+    (void)own;
+    say(fd, "{\"kind\":\"dataset_fin");
+    raise(SIGKILL);
+}
+
+static const struct {
+    const char *name;
+    void (*fn)(int fd, const char *own);
+} WORKERS[] = {
+    {"/garbage", be_garbage},   {"/endless", be_endless},
+    {"/nul", be_nul},           {"/mistyped", be_mistyped},
+    {"/engine", be_engine},     {"/historian", be_historian},
+    {"/impostor", be_impostor}, {"/nameless", be_nameless},
+    {"/late", be_late},         {"/talkative", be_talkative},
+    {"/flood", be_flood},       {"/wordless", be_wordless},
+    {"/cut", be_cut},
+};
+
+/* The path of the file that a worker's child holds locked for as long as it lives. */
+static void lock_path(char ret[128], const char *dataset)
+{
+    snprintf(ret, 128, "%s%s", folder, dataset);
+}
+
+/* A child such as zfs is, in the worker's process group, which no SIGTERM ends. */
+static void start_child(const char *dataset)
+{
+    char path[128];
+    char byte;
+    int ends[2];
+    lock_path(path, dataset);
+    if (pipe(ends) != 0)
+        _exit(9);
+    if (fork() != 0) {
+        if (read(ends[0], &byte, 1) != 1)
+            _exit(9);
+        return;
+    }
+    signal(SIGTERM, SIG_IGN);
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0 || flock(fd, LOCK_EX) != 0 || write(ends[1], "x", 1) != 1)
+        _exit(9);
+    for (;;)
+        pause();
+}
+
+int __wrap_worker_main(void *arg, int fd);
+int __wrap_worker_main(void *arg, int fd)
+{
+    const struct worker_task *task = arg;
+    for (size_t i = 0; i < sizeof(WORKERS) / sizeof(WORKERS[0]); i++) {
+        if (strcmp(WORKERS[i].name, task->name) != 0)
+            continue;
+        say_event(fd, note_of(task->name));
+        start_child(task->name);
+        WORKERS[i].fn(fd, task->name);
+        for (;;)
+            pause();
+    }
+    say_event(fd, (struct event){
+                      .kind = EVENT_DATASET_STARTED, .cycle = task->cycle, .dataset = task->name});
+    pause_ms(200); /* so that it ends after the one that misbehaves */
+    finish(fd, task->name);
+    return 0;
+}
+
+/* Every word of a worker counts for so many, so that a flood need not take a minute. */
+#define WEIGHT 2000
+
+bool __real_flood_count(struct flood *flood, size_t bytes, int64_t now_ms);
+bool __wrap_flood_count(struct flood *flood, size_t bytes, int64_t now_ms);
+bool __wrap_flood_count(struct flood *flood, size_t bytes, int64_t now_ms)
+{
+    bool ok = true;
+    for (int i = 0; i < WEIGHT; i++)
+        ok = __real_flood_count(flood, bytes, now_ms) && ok;
+    return ok;
+}
+
+/* ---- the engine ---- */
+
+static struct loop *loop;
+static struct config config;
+static struct sites sites;
+static struct crew *crew;
+static bool idle;
+static size_t heard; /* events of whoever misbehaves, its end included */
+static const char *misbehaving;
+static size_t ended; /* datasets */
+static struct err outcome;
+static size_t honest_ended;
+
+static void handle_event(void *arg, const struct event *event)
+{
+    (void)arg;
+    assert_non_null(event->dataset);
+    assert_int_equal(event->cycle, CYCLE);
+    bool is_bad = strcmp(event->dataset, misbehaving) == 0;
+    heard += is_bad;
+    if (event->kind != EVENT_DATASET_FINISHED) {
+        assert_true(event->kind == EVENT_NOTE || event->kind == EVENT_DATASET_STARTED);
+        return;
+    }
+    ended++;
+    if (is_bad)
+        err_set(&outcome, event->code, "%s", event->text == NULL ? "" : event->text);
+    else if (event->code == ERR_NONE)
+        honest_ended++;
+}
+
+static void handle_idle(void *arg)
+{
+    (void)arg;
+    idle = true;
+}
+
+static int set_up(void **state)
+{
+    static const char TEXT[] = "[local]\nroot = \"tank\"\n[local.policy]\ndaily = 1\n"
+                               "[sync]\nparallel = 2\n";
+    struct err e = ERR_INIT;
+    struct str errors;
+    (void)state;
+    str_init(&errors);
+    snprintf(folder, sizeof(folder), "/tmp/backupd-test-XXXXXX");
+    loop = loop_new(&e);
+    int rc = mkdtemp(folder) == NULL || loop == NULL ||
+             config_parse(TEXT, sizeof(TEXT) - 1, "backupd.toml", &config, &errors) != 0;
+    if (rc != 0)
+        print_error("%s%s\n", e.msg, errors.s);
+    str_fini(&errors);
+    sites_init(&sites, &config, "");
+    const struct cycle_spec spec = {.loop = loop,
+                                    .config = &config,
+                                    .sites = &sites,
+                                    .number = CYCLE,
+                                    .on_event = handle_event};
+    crew = crew_new(&spec, handle_idle, NULL);
+    idle = false;
+    heard = ended = honest_ended = 0;
+    outcome = (struct err)ERR_INIT;
+    return rc == 0 ? 0 : -1;
+}
+
+static int tear_down(void **state)
+{
+    char path[128];
+    (void)state;
+    crew_free(crew);
+    loop_free(loop);
+    config_fini(&config);
+    lock_path(path, misbehaving);
+    unlink(path);
+    return rmdir(folder);
+}
+
+static void run_until_idle(void)
+{
+    int64_t deadline = clock_monotonic_ms() + PATIENCE_MS;
+    while (!idle) {
+        struct err e = ERR_INIT;
+        if (clock_monotonic_ms() > deadline)
+            fail_msg("%s: there are workers left", misbehaving);
+        if (loop_run_once(loop, 100, &e) != 0)
+            fail_msg("%s", e.msg);
+    }
+}
+
+static void start(const char *bad)
+{
+    misbehaving = bad;
+    crew_add(crew, "/honest");
+    crew_add(crew, bad);
+    crew_add(crew, "/other");
+    crew_start(crew);
+}
+
+/* What the worker started ended with it. */
+static void assert_no_child_is_left(void)
+{
+    char path[128];
+    int64_t deadline = clock_monotonic_ms() + PATIENCE_MS / 10;
+    lock_path(path, misbehaving);
+    int fd = open(path, O_RDWR | O_CLOEXEC);
+    assert_true(fd >= 0);
+    while (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        if (clock_monotonic_ms() > deadline)
+            fail_msg("%s: its child still runs", misbehaving);
+        pause_ms(10);
+    }
+    close(fd);
+}
+
+/* `bad` fails with `code` and `why`, and the others as if it were not there. */
+static void assert_ended(const char *bad, enum err_code code, const char *why)
+{
+    start(bad);
+    run_until_idle();
+    assert_string_equal(err_code_name(outcome.code), err_code_name(code));
+    if (strstr(outcome.msg, why) == NULL)
+        fail_msg("%s: \"%s\" lacks \"%s\"", bad, outcome.msg, why);
+    assert_int_equal(ended, 3);
+    assert_int_equal(honest_ended, 2);
+    assert_int_equal(crew_failed(crew), 1);
+    assert_no_child_is_left();
+}
+
+static void a_worker_that_says_garbage_is_ended_with_its_children(void **state)
+{
+    (void)state;
+    assert_ended("/garbage", ERR_PROTOCOL, "its worker sent something odd");
+    assert_int_equal(heard, 2);
+}
+
+static void a_worker_whose_line_has_no_end_is_ended(void **state)
+{
+    (void)state;
+    assert_ended("/endless", ERR_PROTOCOL, "longer than any that is believed");
+}
+
+static void a_worker_that_says_a_nul_is_ended(void **state)
+{
+    (void)state;
+    assert_ended("/nul", ERR_PROTOCOL, "a NUL byte");
+}
+
+static void a_worker_whose_event_has_fields_of_other_types_is_ended(void **state)
+{
+    (void)state;
+    assert_ended("/mistyped", ERR_PROTOCOL, "its worker sent something odd");
+    assert_int_equal(heard, 2);
+}
+
+static void a_worker_that_says_what_is_the_engines_to_say_is_ended(void **state)
+{
+    (void)state;
+    assert_ended("/engine", ERR_PROTOCOL, "cycle_finished event, which is not its to send");
+}
+
+static void a_worker_that_says_what_is_the_historys_to_say_is_ended(void **state)
+{
+    (void)state;
+    assert_ended("/historian", ERR_PROTOCOL, "dataset_recalled event, which is not its to send");
+}
+
+static void a_worker_that_speaks_of_another_dataset_is_ended_and_not_believed(void **state)
+{
+    (void)state;
+    assert_ended("/impostor", ERR_PROTOCOL, "its worker spoke of another dataset");
+}
+
+static void a_worker_that_speaks_of_no_dataset_is_ended(void **state)
+{
+    (void)state;
+    assert_ended("/nameless", ERR_PROTOCOL, "its worker spoke of another dataset");
+}
+
+static void a_worker_that_speaks_of_another_cycle_is_ended(void **state)
+{
+    (void)state;
+    assert_ended("/late", ERR_PROTOCOL, "its worker spoke of another cycle");
+}
+
+static void a_worker_that_floods_is_ended_while_the_others_go_on(void **state)
+{
+    (void)state;
+    assert_ended("/flood", ERR_PROTOCOL, "its worker said more than any has to say");
+    /* the seconds that it took add some */
+    assert_in_range(heard, FLOOD_EVENTS / WEIGHT, 2 * FLOOD_EVENTS / WEIGHT);
+}
+
+static void a_worker_that_goes_on_after_its_end_is_ended_and_keeps_its_result(void **state)
+{
+    (void)state;
+    start("/talkative");
+    run_until_idle();
+    assert_int_equal(outcome.code, ERR_NONE);
+    assert_int_equal(ended, 3);
+    assert_int_equal(honest_ended, 2);
+    assert_int_equal(heard, 2);
+    assert_no_child_is_left();
+}
+
+static void a_worker_that_ends_without_a_word_has_failed(void **state)
+{
+    (void)state;
+    start("/wordless");
+    run_until_idle();
+    assert_int_equal(outcome.code, ERR_DIED);
+    assert_non_null(strstr(outcome.msg, "status 3"));
+    assert_int_equal(honest_ended, 2);
+}
+
+static void a_worker_that_is_killed_in_the_middle_of_a_line_has_failed(void **state)
+{
+    (void)state;
+    start("/cut");
+    run_until_idle();
+    assert_int_equal(outcome.code, ERR_DIED);
+    assert_non_null(strstr(outcome.msg, "signal 9"));
+    assert_int_equal(honest_ended, 2);
+}
+
+/* ---- the limit itself ---- */
+
+#define STEPS 100000
+
+/* A plan of STEPS, its snapshots in events as long as there are, every step begun and ended. */
+static bool says_a_large_plan(struct flood *flood, int64_t now_ms)
+{
+    bool ok = true;
+    for (int i = 0; i < 2 * STEPS / EVENT_ROWS_MAX + 1; i++)
+        ok = __real_flood_count(flood, EVENT_LINE_MAX / 2, now_ms) && ok;
+    for (int i = 0; i < STEPS; i++)
+        ok = __real_flood_count(flood, 300, now_ms) && ok;
+    return ok;
+}
+
+static void a_busy_dataset_of_100000_steps_is_no_flood(void **state)
+{
+    struct flood flood = {.began_ms = 5};
+    int64_t now_ms = 5;
+    (void)state;
+    for (int i = 0; i <= 15; i++, now_ms += 3000)
+        assert_true(says_a_large_plan(&flood, now_ms));
+    for (int i = 0; i < 2 * STEPS; i++)
+        assert_true(__real_flood_count(&flood, 300, now_ms + i / 2));
+    for (int i = 0; i < 100000; i++, now_ms += 1000)
+        assert_true(__real_flood_count(&flood, 300, now_ms));
+}
+
+static void plans_without_end_are_a_flood(void **state)
+{
+    struct flood flood = {.began_ms = 0};
+    int plans = 0;
+    (void)state;
+    while (plans < 1000 && says_a_large_plan(&flood, plans * 1000))
+        plans++;
+    assert_in_range(plans, 16, 30);
+}
+
+static void long_events_without_end_are_a_flood(void **state)
+{
+    struct flood flood = {.began_ms = 0};
+    uint64_t bytes = 0;
+    (void)state;
+    while (bytes < 4 * FLOOD_BYTES && __real_flood_count(&flood, EVENT_LINE_MAX, 0))
+        bytes += EVENT_LINE_MAX;
+    assert_true(bytes == FLOOD_BYTES);
+}
+
+#define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        T(a_worker_that_says_garbage_is_ended_with_its_children),
+        T(a_worker_whose_line_has_no_end_is_ended),
+        T(a_worker_that_says_a_nul_is_ended),
+        T(a_worker_whose_event_has_fields_of_other_types_is_ended),
+        T(a_worker_that_says_what_is_the_engines_to_say_is_ended),
+        T(a_worker_that_says_what_is_the_historys_to_say_is_ended),
+        T(a_worker_that_speaks_of_another_dataset_is_ended_and_not_believed),
+        T(a_worker_that_speaks_of_no_dataset_is_ended),
+        T(a_worker_that_speaks_of_another_cycle_is_ended),
+        T(a_worker_that_floods_is_ended_while_the_others_go_on),
+        T(a_worker_that_goes_on_after_its_end_is_ended_and_keeps_its_result),
+        T(a_worker_that_ends_without_a_word_has_failed),
+        T(a_worker_that_is_killed_in_the_middle_of_a_line_has_failed),
+        cmocka_unit_test(a_busy_dataset_of_100000_steps_is_no_flood),
+        cmocka_unit_test(plans_without_end_are_a_flood),
+        cmocka_unit_test(long_events_without_end_are_a_flood),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
