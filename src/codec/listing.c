@@ -298,8 +298,14 @@ int listing_end(struct listing *listing, struct err *e)
 {
     if (listing->failed)
         return err_set(e, ERR_PARSE, "the listing was not understood");
-    listing->failed = lines_end(&listing->lines, read_line, listing, e) != 0;
-    if (listing->failed)
+    bool breaks_off = listing->lines.partial.len > 0;
+    int rc = lines_end(&listing->lines, read_line, listing, e);
+    /* zfs ends every line with a newline. Half a number is a number, too: a creation time of some
+     * other year would let the snapshot go. */
+    if (rc == 0 && breaks_off)
+        rc = err_set(e, ERR_PARSE, "the listing breaks off in its line %zu", listing->lines.number);
+    listing->failed = rc != 0;
+    if (rc != 0)
         return -1;
     /* A dataset that is there is printed; a shell that runs something else prints nothing. */
     if (listing->kind == LISTING_DATASETS && listing->lines.number == 0)

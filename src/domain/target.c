@@ -533,26 +533,53 @@ void target_fini(struct target *target)
     memset(target, 0, sizeof(*target));
 }
 
-size_t target_missing_bookmark(const struct target *target, const struct dataset *ds)
+/* The newest local snapshot that the remote has too, by its place, or NONE. */
+static size_t newest_shared(const struct target *target, const struct snapset *local)
 {
-    const struct snapset *local = &ds->side[SIDE_LOCAL].snapshots;
-    const struct snapset *bookmarks = &ds->side[SIDE_LOCAL].bookmarks;
     size_t i = local->n;
     while (i > 0 && target->counterpart[i - 1] == TARGET_NONE)
         i--;
-    if (i == 0)
-        return TARGET_NONE;
+    return i == 0 ? TARGET_NONE : i - 1;
+}
+
+/* The newest bookmark of ours that stands for the newest shared snapshot, or for a newer one that
+ * is gone here: that is the base, and stays it. */
+static const struct snapshot *present_bookmark(const struct dataset *ds, size_t shared)
+{
+    const struct snapshot *newest = &ds->side[SIDE_LOCAL].snapshots.v[shared];
+    const struct snapset *bookmarks = &ds->side[SIDE_LOCAL].bookmarks;
+    const struct snapshot *found = NULL;
     for (size_t k = 0; k < bookmarks->n; k++) {
         const struct snapshot *bookmark = &bookmarks->v[k];
         if (!bookmark_is_ours(bookmark->name, bookmark->guid))
             continue;
-        /* A newer one stands for a snapshot that is gone here: it is the base, and stays it. */
-        bool is_newer = bookmark->createtxg > local->v[i - 1].createtxg &&
+        bool is_newer = bookmark->createtxg > newest->createtxg &&
                         snapset_find(&ds->side[SIDE_REMOTE].snapshots, bookmark->guid) != SIZE_MAX;
-        if (is_newer || bookmark->guid == local->v[i - 1].guid)
-            return TARGET_NONE;
+        if ((is_newer || bookmark->guid == newest->guid) &&
+            (found == NULL || bookmark->createtxg > found->createtxg))
+            found = bookmark;
     }
-    return i - 1;
+    return found;
+}
+
+size_t target_missing_bookmark(const struct target *target, const struct dataset *ds)
+{
+    size_t shared = newest_shared(target, &ds->side[SIDE_LOCAL].snapshots);
+    if (shared == TARGET_NONE || present_bookmark(ds, shared) != NULL)
+        return TARGET_NONE;
+    return shared;
+}
+
+size_t target_old_bookmark(const struct target *target, const struct dataset *ds, size_t from)
+{
+    const struct snapset *bookmarks = &ds->side[SIDE_LOCAL].bookmarks;
+    size_t shared = newest_shared(target, &ds->side[SIDE_LOCAL].snapshots);
+    const struct snapshot *present = shared == TARGET_NONE ? NULL : present_bookmark(ds, shared);
+    for (size_t k = from; present != NULL && k < bookmarks->n; k++)
+        if (bookmarks->v[k].createtxg < present->createtxg &&
+            bookmark_is_ours(bookmarks->v[k].name, bookmarks->v[k].guid))
+            return k;
+    return TARGET_NONE;
 }
 
 void keep_describe(unsigned keep, char *ret, size_t size)

@@ -64,6 +64,13 @@ void target_fini(struct target *target);
  */
 size_t target_missing_bookmark(const struct target *target, const struct dataset *ds);
 
+/*
+ * The place of the first bookmark of ours, from `from` on, that is older than the one that stands
+ * for the newest shared snapshot, or NONE: its removal failed, or was never come to. NONE while
+ * that one is missing, because until then nothing is known to be old.
+ */
+size_t target_old_bookmark(const struct target *target, const struct dataset *ds, size_t from);
+
 /* The reasons of `keep` as words, "policy, oldest"; "" for 0. `size` bytes at `ret`. */
 void keep_describe(unsigned keep, char *ret, size_t size);
 

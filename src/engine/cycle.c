@@ -311,7 +311,8 @@ static void plan_dataset(struct cycle *cycle, const struct dataset *ds)
     tell_plan(cycle, ds, &target, &plan);
     warn_of_stray(cycle, ds, &target);
     bool has_work = plan.n > 0 || ds->side[SIDE_REMOTE].token != NULL ||
-                    target_missing_bookmark(&target, ds) != TARGET_NONE;
+                    target_missing_bookmark(&target, ds) != TARGET_NONE ||
+                    target_old_bookmark(&target, ds, 0) != TARGET_NONE;
     if (rc != 0)
         tell_finished(cycle, ds, &e);
     else if (has_work)

@@ -184,6 +184,14 @@ void steps_bookmark(struct steps *steps, size_t place)
     steps->bookmarked = snap->guid;
 }
 
+void steps_remove_old_bookmarks(struct steps *steps)
+{
+    const struct dataset *ds = steps->refresh.ds;
+    size_t at = target_old_bookmark(&steps->refresh.target, ds, 0);
+    for (; at != TARGET_NONE; at = target_old_bookmark(&steps->refresh.target, ds, at + 1))
+        remove_bookmark(steps, ds->side[SIDE_LOCAL].bookmarks.v[at].name);
+}
+
 /* A full stream leaves real data where the placeholder was. */
 static int unmark_placeholder(struct steps *steps, struct err *e)
 {

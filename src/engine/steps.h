@@ -32,4 +32,8 @@ int steps_resume(struct steps *steps, size_t at, const char *token, bool full, s
  * note: the transfer itself succeeded. */
 void steps_bookmark(struct steps *steps, size_t place);
 
+/* Removes bookmarks of ours that an earlier worker was to remove and could not. A failure is a
+ * note. */
+void steps_remove_old_bookmarks(struct steps *steps);
+
 #endif

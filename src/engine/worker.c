@@ -203,6 +203,8 @@ static int work(struct steps *steps, bool dryrun, struct err *e)
     size_t bookmark = target_missing_bookmark(&steps->refresh.target, steps->refresh.ds);
     if (bookmark != TARGET_NONE)
         steps_bookmark(steps, bookmark);
+    else
+        steps_remove_old_bookmarks(steps);
     return run_plan(steps, e);
 }
 

@@ -264,6 +264,34 @@ static void i3_the_newest_shared_is_bookmarked_but_never_below_a_newer_bookmark(
     assert_int_equal(missing_bookmark("daily-1:l daily-2:l"), TARGET_NONE);
 }
 
+static size_t old_bookmark(const char *words, size_t from)
+{
+    struct fixture f;
+    fixture_init(&f, "daily=9", "daily=9", words);
+    fixture_plan(&f);
+    size_t place = target_old_bookmark(&f.target, f.ds, from);
+    fixture_fini(&f);
+    return place;
+}
+
+static void i3_a_bookmark_of_ours_is_old_once_there_is_one_of_the_newest_shared(void **state)
+{
+    (void)state;
+    assert_int_equal(old_bookmark("daily-1:lrb daily-2:lrb", 0), 0);
+    assert_int_equal(old_bookmark("daily-1:rb daily-2:b daily-3:lrb", 0), 0);
+    assert_int_equal(old_bookmark("daily-1:rb daily-2:b daily-3:lrb", 1), 1);
+    assert_int_equal(old_bookmark("daily-1:rb daily-2:b daily-3:lrb", 2), TARGET_NONE);
+    /* The newest shared has none yet, or none of ours: the older may be all there is. */
+    assert_int_equal(old_bookmark("daily-1:lrb daily-2:lr", 0), TARGET_NONE);
+    assert_int_equal(old_bookmark("daily-1:lrb daily-2:lrB", 0), TARGET_NONE);
+    /* What is not ours stays. */
+    assert_int_equal(old_bookmark("daily-1:lrB daily-2:lrb", 0), TARGET_NONE);
+    /* A newer one that the remote has is the base, one that it has not is nothing at all. */
+    assert_int_equal(old_bookmark("daily-1:lrb daily-2:rb", 0), 0);
+    assert_int_equal(old_bookmark("daily-1:lrb daily-2:b", 0), TARGET_NONE);
+    assert_int_equal(old_bookmark("daily-1:rb daily-2:b", 0), TARGET_NONE);
+}
+
 static void a_bookmark_older_than_the_latest_shared_keeps_nothing(void **state)
 {
     (void)state;
@@ -446,6 +474,7 @@ int main(void)
         cmocka_unit_test(a_bookmark_stands_in_for_the_destroyed_snapshot),
         cmocka_unit_test(i3_the_bookmarked_remote_snapshot_is_kept),
         cmocka_unit_test(i3_the_newest_shared_is_bookmarked_but_never_below_a_newer_bookmark),
+        cmocka_unit_test(i3_a_bookmark_of_ours_is_old_once_there_is_one_of_the_newest_shared),
         cmocka_unit_test(a_bookmark_older_than_the_latest_shared_keeps_nothing),
         cmocka_unit_test(a_bookmark_decides_by_createtxg_what_is_newer),
         cmocka_unit_test(a_clock_that_stepped_back_does_not_stop_replication),

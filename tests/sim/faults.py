@@ -1,0 +1,231 @@
+#!/usr/bin/env python3
+"""faults.py [--every N] [--kind KIND] [--call TEXT] [--keep] [--jobs N] [BACKUPD [SIM]]: every fault at every call.
+
+A prepared world has all kinds of work for one cycle (simworld.py). A cycle without a fault counts the calls of zfs and
+ssh. Then, for every call and every kind of fault: a copy of that world, a cycle of the real backupd with that one fault,
+and two cycles without. Nothing that stays may be gone after any of the three, and after the last everything is as if
+there had been no fault. Prints TAP, a test for each kind of fault; 1 if one failed.
+
+--every N takes one of N pairs of call and fault, always the same. --kind and --call take those of one kind, and of calls
+that hold the text. --keep leaves the worlds that failed.
+"""
+
+import argparse
+import collections
+import concurrent.futures
+import pathlib
+import re
+import sys
+import tempfile
+import threading
+
+import simworld
+
+TEXT = "the simulation was told to fail"
+
+# Which words of the log name the failure.
+KINDS = {
+    "fail": re.escape(TEXT),
+    "exit255": "255|connection|ssh",
+    "late": re.escape(TEXT),
+    "hang": "no output for|not one byte more in|no connection",
+    "kill": "signal|killed",
+    "cut": "cannot|failed",
+    "garble": "cannot|failed",
+    "delay": "nothing",
+}
+
+SENTENCES = {
+    "fail": "a call that fails",
+    "exit255": "a call whose connection is lost before it began",
+    "late": "a call that is done and then said to have failed",
+    "hang": "a call that hangs",
+    "kill": "a call that is killed",
+    "cut": "a call whose stream or output ends too early",
+    "garble": "a call whose stream or output is garbled",
+    "delay": "a call that is slow",
+}
+
+
+class Call:
+    """The nth of the calls that look like this."""
+
+    def __init__(self, machine, words, nth):
+        self.machine, self.words, self.nth = machine, words, nth
+
+    def __str__(self):
+        return f"{self.machine} {self.words}" + (f" ({self.nth})" if self.nth > 1 else "")
+
+    def condition(self):
+        pattern = re.sub(r"([\\*?\[])", r"\\\1", f"{self.machine} {self.words}").replace("CONTROL", "*")
+        return 'nth {} "{}"'.format(self.nth, pattern.replace("\\", "\\\\").replace('"', '\\"'))
+
+    def middle(self):
+        """A place in the stream or output, in the middle of a block or line; None: the call has neither."""
+        if "zfs send -n" in self.words or "zfs list" in self.words:
+            return 30
+        if "zfs send" in self.words or "zfs receive" in self.words:
+            return 200000 if re.search(r"/a(@\S*)?$|/copy/a$| -t ", self.words) else 600
+        return None
+
+
+def number_calls(calls):
+    """In an order that is always the same, although listings run side by side."""
+    seen = collections.Counter()
+    found = []
+    for machine, words in calls:
+        words = re.sub(r"ControlPath=\S+", "ControlPath=CONTROL", words)
+        seen[machine, words] += 1
+        found.append(Call(machine, words, seen[machine, words]))
+    return sorted(found, key=lambda c: (c.machine, c.words, c.nth))
+
+
+def fault_of(kind, call):
+    """The line for state/faults without its condition; None: such a fault cannot be told from none."""
+    middle = call.middle()
+    if kind in ("fail", "late"):
+        return f"{kind} 1 '{TEXT}'"
+    if kind in ("hang", "kill"):
+        return f"{kind} {middle or 0}"
+    if kind in ("cut", "garble"):
+        return None if middle is None else f"{kind} {middle}"
+    return "delay 300" if kind == "delay" else kind
+
+
+class Loop:
+    def __init__(self, options, top):
+        self.options, self.top = options, top
+        self.lock = threading.Lock()
+        self.number = 0
+        self.prepared = simworld.World(top / "prepared", options.sim)
+        simworld.prepare(self.prepared, options.backupd)
+        self.start = self.prepared.look()
+        world = self.prepared.copy_to(top / "without")
+        simworld.run_clean(world, options.backupd)
+        self.calls = number_calls(world.calls())
+        self.first = world.look()
+        for _ in range(2):
+            simworld.run_clean(world, options.backupd)
+        self.end = world.look()
+        wrong = simworld.untidy(self.end) + simworld.lost(self.start, self.end, self.end)
+        wrong += world.wait_until_quiet(3)
+        if wrong:
+            raise SystemExit("without a fault:\n" + "\n".join(wrong))
+
+    def check_after(self, world, which):
+        now = world.look()
+        wrong = simworld.lost(self.start, self.end, now) + simworld.lost_bases(self.start, now)
+        wrong += [f"still runs: {line}" for line in world.wait_until_quiet(3)]
+        return [f"after {which}: {line}" for line in wrong], now
+
+    def judge(self, kind, status, said, now):
+        """What is wrong with what was told, and whether it was told."""
+        if status == 0 and "discarding the interrupted receive" in said:
+            return [], True  # what that leads to is seen after the clean cycles
+        if status == 0:
+            missing = simworld.different(self.first, now)
+            return [f"it was not told, and {line}" for line in missing], False
+        if status != 1:
+            return [f"the faulty cycle ended with {status}"], False
+        if not re.search(KINDS[kind], said):
+            return ["no line names the failure"], False
+        return [], True
+
+    def run(self, kind, call):
+        """(what is wrong, what it said, whether it was told)"""
+        with self.lock:
+            self.number += 1
+            number = self.number
+        world = self.prepared.copy_to(self.top / str(number))
+        if kind == "hang":
+            world.configure(stall="10s")
+        world.fault(f"{call.condition()} {fault_of(kind, call)}")
+        status, said = world.cycle(self.options.backupd)
+        wrong, now = self.check_after(world, "the fault")
+        if not world.was_hit():
+            wrong.append("the call was never made")
+        mistakes, told = self.judge(kind, status, said, now)
+        wrong += mistakes
+        world.clear_faults()
+        world.configure()
+        for which in ("the first clean cycle", "the second clean cycle"):
+            status, more = world.cycle(self.options.backupd)
+            said += f"-- {which} --\n{more}"
+            if status != 0:
+                wrong.append(f"{which} ended with {status}")
+            worse, now = self.check_after(world, which)
+            wrong += worse
+        wrong += simworld.different(self.end, now) + simworld.untidy(now)
+        if wrong and self.options.keep:
+            wrong.append(f"kept in {world.folder}")
+        else:
+            world.remove()
+        return wrong, said, told
+
+
+def choose(options, calls):
+    pairs = [(kind, call) for call in calls for kind in KINDS]
+    pairs = pairs[:: options.every]
+    if options.kind:
+        pairs = [pair for pair in pairs if pair[0] == options.kind]
+    return [pair for pair in pairs if options.call in str(pair[1])]
+
+
+def tell(number, kind, results):
+    failures = [(call, wrong, said) for call, (wrong, said, _) in results if wrong]
+    told = sum(1 for _, (_, _, t) in results if t)
+    print(
+        f"{'not ' if failures else ''}ok {number} - {SENTENCES[kind]} loses nothing, is told and is made good"
+        f" ({len(results)} cycles: {told} told, {len(results) - told} without harm)"
+    )
+    for call, wrong, said in failures:
+        print(f"# {kind}: {call}")
+        for line in wrong:
+            print(f"#   {line}")
+        for line in said.splitlines():
+            print(f"#     {line}")
+    sys.stdout.flush()
+    return not failures
+
+
+def main():
+    parser = argparse.ArgumentParser(usage=__doc__)
+    parser.add_argument("--every", type=int, default=1)
+    parser.add_argument("--kind", choices=KINDS)
+    parser.add_argument("--call", default="")
+    parser.add_argument("--keep", action="store_true")
+    parser.add_argument("--jobs", type=int, default=6)
+    parser.add_argument("backupd", nargs="?", default=simworld.ROOT / "build/backupd")
+    parser.add_argument("sim", nargs="?")
+    options = parser.parse_args()
+    options.backupd = pathlib.Path(options.backupd).resolve()
+    options.sim = options.sim or simworld.built_sim()
+    top = tempfile.mkdtemp(prefix="faults.")
+    loop = Loop(options, pathlib.Path(top))
+    chosen = choose(options, loop.calls)
+    runs = collections.defaultdict(list)
+    # What hangs only sleeps: many at once.
+    with (
+        concurrent.futures.ThreadPoolExecutor(options.jobs) as few,
+        concurrent.futures.ThreadPoolExecutor(16) as many,
+    ):
+        for kind, call in chosen:
+            if fault_of(kind, call) is not None:
+                runs[kind].append((call, (many if kind == "hang" else few).submit(loop.run, kind, call)))
+        kinds = [kind for kind in KINDS if runs[kind]]
+        print(f"1..{len(kinds)}")
+        passed = True
+        for number, kind in enumerate(kinds, 1):
+            results = [(call, future.result()) for call, future in runs[kind]]
+            passed = tell(number, kind, results) and passed
+    cycles = sum(len(r) for r in runs.values())
+    print(
+        f"# {len(loop.calls)} calls x {len(KINDS)} kinds of fault: {cycles} faulty cycles"
+        + (f", one of {options.every}" if options.every > 1 else "")
+        + f"; {len(chosen) - cycles} pairs have no stream or output to cut or garble"
+    )
+    return 0 if passed else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
