@@ -334,9 +334,9 @@ static void run_until_idle(void)
 static void start(const char *bad)
 {
     misbehaving = bad;
-    crew_add(crew, "/honest");
-    crew_add(crew, bad);
-    crew_add(crew, "/other");
+    crew_add(crew, "/honest", false);
+    crew_add(crew, bad, false);
+    crew_add(crew, "/other", false);
     crew_start(crew);
 }
 
