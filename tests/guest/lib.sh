@@ -50,6 +50,7 @@
 #     backupd WORD...                    with -config $CONFIG
 #     backupd_bare WORD...               without
 #     once [WORD...]                     -once; the test fails unless every dataset succeeded
+#     with_zfs PATTERN SCRIPT COMMAND... where the first zfs whose arguments match PATTERN does SCRIPT before
 #     daemon_start [WORD...]             in the background: DAEMON_PID, and its log in the file DAEMON_LOG
 #     daemon_stop [SIGNAL]               TERM, and wait for the end (15 s): STATUS, OUTPUT (the log), TOOK
 #     wait_until SECONDS COMMAND...      until the command succeeds; else the test fails
@@ -552,6 +553,28 @@ daemon_stop() {
     cp "$DAEMON_LOG" "$SCENARIO_DIR/stdout"
     : >"$SCENARIO_DIR/stderr"
     take_output "backupd, the daemon" "$begin"
+}
+
+with_zfs() {
+    local bin=$SCENARIO_DIR/bin
+    mkdir -p "$bin"
+    cat >"$bin/zfs" <<END
+#!/bin/sh
+PATH=${PATH@Q}
+case "\$*" in
+$1)
+    if mkdir "$bin/done" 2>/dev/null; then
+        $2
+    fi
+    ;;
+esac
+exec zfs "\$@"
+END
+    chmod +x "$bin/zfs"
+    shift 2
+    PATH=$bin:$PATH "$@"
+    assert rmdir "$bin/done"
+    rm "$bin/zfs"
 }
 
 wait_until() {

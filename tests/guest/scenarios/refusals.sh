@@ -9,29 +9,6 @@ write_local_config() {
     write_config remote 'ssh_host = ""' local.policy 'daily = 4;hourly = 1' remote.policy 'daily = 2' "$@"
 }
 
-# with_zfs PATTERN SCRIPT COMMAND...: runs COMMAND where the first zfs whose arguments match PATTERN does SCRIPT before.
-with_zfs() {
-    local bin=$SCENARIO_DIR/bin
-    mkdir -p "$bin"
-    cat >"$bin/zfs" <<END
-#!/bin/sh
-PATH=${PATH@Q}
-case "\$*" in
-$1)
-    if mkdir "$bin/done" 2>/dev/null; then
-        $2
-    fi
-    ;;
-esac
-exec zfs "\$@"
-END
-    chmod +x "$bin/zfs"
-    shift 2
-    PATH=$bin:$PATH "$@"
-    assert rmdir "$bin/done"
-    rm "$bin/zfs"
-}
-
 # The line that says what became of a dataset in the last cycle.
 fate() {
     local line
