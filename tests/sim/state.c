@@ -180,7 +180,8 @@ static char **child_names(const char *name, size_t *ret_n)
     *ret_n = 0;
     DIR *stream = opendir(world_path("%s/%s", world_machine_name(), name));
     while (stream != NULL && (entry = readdir(stream)) != NULL) {
-        if (entry->d_name[0] == '@' || entry->d_name[0] == '.')
+        if (entry->d_name[0] == '@' || strcmp(entry->d_name, ".") == 0 ||
+            strcmp(entry->d_name, "..") == 0)
             continue;
         names = mem_grow(names, *ret_n, &cap, sizeof(*names));
         names[(*ret_n)++] = mem_strdup(entry->d_name);
