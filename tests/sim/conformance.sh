@@ -53,9 +53,11 @@ write_to() {
         sim write "$1" 100000
         return
     fi
+    zfs set readonly=off "$1"
     zfs mount "$1"
     dd if=/dev/urandom of="/$1/changed" bs=100k count=1 conv=fsync status=none
     zfs unmount "$1"
+    zfs set readonly=on "$1"
 }
 
 # The next snapshot is of another second.
@@ -134,9 +136,12 @@ token() { zfs get -Hp -o value receive_resume_token "$1"; }
 #   T1...    createtxg, which each pool counts for itself
 #   C1...    times of creation and of holds
 #   TOKEN    resume tokens
-#   N        amounts of data and offsets, but 0 is told apart
+#   N        amounts of data and offsets, but 0 is told apart where that does not hang on what is shared by chance
+#   SNAPSHOT the one of several that is named as an example
+#   $long    300 letters x
 # Lines of progress are dropped, which come if it takes more than a second, usage texts after their first line, and what
-# a sender says whose receiver has ended before it: whether it is still writing then is chance.
+# a sender says whose receiver has ended before it: whether it is still writing then is chance. What else is said of
+# several datasets at once is sorted, because the real one walks through its tables of hashes.
 normalise() {
     awk '
     function decimal(hex,    d, n, i, k, carry, digits) {
@@ -163,7 +168,8 @@ normalise() {
         if (property == "createtxg") { pool = dataset; sub(/[\/@#].*/, "", pool); return symbol("T", pool " " text) }
         if (property == "creation") return symbol("C", text)
         if (property == "receive_resume_token") return "TOKEN"
-        if (property ~ /^(used.*|written|referenced|available)$/) return text == "0" ? "0" : "N"
+        if (property == "usedbysnapshots") return "N"
+        if (property ~ /^(usedbydataset|written|referenced)$/) return text == "0" ? "0" : "N"
         return text
     }
     function row(text,    field, n, i, line, name) {
@@ -187,15 +193,31 @@ normalise() {
         }
         if (text ~ /^\t(object|offset|bytes) = 0x/) sub(/0x.*/, "N", text)
         if (text ~ /^(full|incremental|size)\t/) sub(/[0-9]+$/, "N", text)
+        sub(/\(eg\. [^)]*\)/, "(eg. SNAPSHOT)", text)
+        gsub(/xxxxxxxx+/, "$long", text)
         sub(/estimated size is [0-9.]+[BKMG]?/, "estimated size is N", text)
         return text
     }
+    # Neighbours of one place are sorted.
+    function sort_kept(    i, k, line) {
+        for (i = 2; i <= kept_n; i++) {
+            line = kept[i]
+            for (k = i - 1; k >= 1 && place[k] == place[i] && place[i] != "" && kept[k] > line; k--) kept[k + 1] = kept[k]
+            kept[k + 1] = line
+        }
+    }
+    function keep(line) {
+        kept[++kept_n] = line
+        place[kept_n] = line ~ /^err cannot create snapshot / ? "snapshots" : listed ? "list" : ""
+        if (line ~ /err use .-[rR]. /) listed = 1
+    }
     function flush(    i) {
+        sort_kept()
         if (receive_status != 0 && (send_status == 0 || send_status == 141 || broken)) sent_n = 0
         else if (sent_n > 0) for (i = 1; i <= sent_n; i++) print sent[i]
         if (sent_n == 0 && piped) print "send gone"
         for (i = 1; i <= kept_n; i++) print kept[i]
-        sent_n = kept_n = send_status = receive_status = broken = piped = usage = 0
+        sent_n = kept_n = send_status = receive_status = broken = piped = usage = listed = 0
     }
     /^== / {
         flush()
@@ -210,19 +232,19 @@ normalise() {
         next
     }
     /^send exit / { piped = 1; send_status = $3; sent[++sent_n] = $0; next }
-    /^receive exit / { receive_status = $3; usage = 0; kept[++kept_n] = $0; next }
+    /^receive exit / { receive_status = $3; usage = 0; keep($0); next }
     {
         role = ""; text = $0
         if (match(text, /^(send|receive) /)) { role = substr(text, 1, RLENGTH); text = substr(text, RLENGTH + 1) }
         kind = substr(text, 1, 4)
         text = substr(text, 5)
-        if (kind == "exit") { kept[++kept_n] = $0; next }
+        if (kind == "exit") { keep($0); next }
         if (usage || text ~ /^[0-9][0-9]:[0-9][0-9]:[0-9][0-9]\t/ || text ~ /^TIME /) next
         if (text ~ /^usage:/) usage = 1
         if (text ~ /Broken pipe/) broken = 1
         text = kind == "out " && (1 in column || 3 in column) ? row(text) : words(text)
         if (role == "send ") sent[++sent_n] = role kind text
-        else kept[++kept_n] = role kind text
+        else keep(role kind text)
     }
     END { flush() }'
 }
@@ -233,6 +255,7 @@ D="zfs list -Hp -t filesystem,volume -o name,type,encryption,receive_resume_toke
 S="zfs list -Hp -t snapshot,bookmark -o name,guid,createtxg,creation,written"
 X="zfs list -Hp -t snapshot -o name,guid,userrefs,clones"
 P="zfs get -Hp -o property,value,source backupd:placeholder,type,mounted,mountpoint,referenced"
+# shellcheck disable=SC2034 # in commands
 long=$(printf 'x%.0s' {1..300})
 
 set_up() {
@@ -288,7 +311,7 @@ lists() {
     run "$S -d 1 tank/nope"
     run "$X tank/data/home@a tank/data/home@nope tank/data/home@c"
     run "$D 'tank/da*ta'"
-    run "zfs list -Hp -o name tank/$long"
+    run "zfs list -Hp -o name tank/\$long"
     run "zfs list -Hp -o name,nope tank"
     run "$P tank/data"
     run "$P tank/nope"
@@ -305,7 +328,7 @@ snapshots() {
     run "zfs snapshot -r tank/nope@a"
     run "zfs snapshot -r nope@a"
     run "zfs snapshot 'tank/data@a b*c'"
-    run "zfs snapshot tank/data@$long"
+    run "zfs snapshot tank/data@\$long"
     run "zfs bookmark tank/data/home@r 'tank/data/home#backupd-1'"
     run "zfs bookmark tank/data/home@r 'tank/data/home#backupd-1'"
     run "zfs bookmark tank/data/home@nope 'tank/data/home#b'"
@@ -435,6 +458,7 @@ partials() {
     piped "zfs send -w -P -v tank/data/big@one" "zfs receive -s -u -F backup/cut"
     piped "zfs send -P -v -t \$(token backup/cut)" "zfs receive -s -u backup/data/home"
     piped "zfs send -P -v -t \$(token backup/cut)" "zfs receive -s -u backup/nope"
+    # shellcheck disable=SC2034 # the commands below use it
     old=$(token backup/cut)
     piped "zfs send -P -v -t \$(token backup/cut)" "zfs receive -s -u backup/cut" "head -c 6000000"
     run "[ \$(token backup/cut) != \$old ]"
