@@ -307,7 +307,8 @@ static bool add_space_of_dataset(struct dataset *ds, enum id id, bool parsable, 
         add_size(out, state_referenced(ds), parsable);
         return true;
     case ID_USED:
-        add_size(out, state_referenced(ds) + used_by_snapshots(ds) + used_by_children(ds), parsable);
+        add_size(out, state_referenced(ds) + used_by_snapshots(ds) + used_by_children(ds),
+                 parsable);
         return true;
     case ID_USEDBYCHILDREN:
         add_size(out, used_by_children(ds), parsable);
