@@ -90,7 +90,8 @@ static const struct rule ZFS_RULES[] = {
     {"pool does not exist", ERR_POOL_MISSING},
     {"could not find any snapshots to destroy", ERR_SNAPSHOT_MISSING},
     {"snapshot does not exist", ERR_SNAPSHOT_MISSING},
-    {"does not exist", ERR_DATASET_MISSING}, /* refined by the name before it */
+    {"': No such process", ERR_SNAPSHOT_MISSING}, /* send -v from a bookmark that is gone */
+    {"does not exist", ERR_DATASET_MISSING},      /* refined by the name before it */
     {"already exists", ERR_EXISTS},
     {"bookmark exists", ERR_EXISTS},
     {"destination has snapshots", ERR_EXISTS},

@@ -191,7 +191,7 @@ void zfs_list(int argc, char **argv)
     }
     if (o.selection.n > 0)
         print_rows(&o.selection, &o.columns, &o.table);
-    else if (!o.selection.failed)
+    else if (!o.selection.failed && !o.table.headless)
         complain("no datasets available\n");
     bool failed = o.selection.failed;
     free(o.selection.v);

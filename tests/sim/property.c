@@ -210,7 +210,7 @@ static uint64_t used_by_children(const struct dataset *ds)
     struct dataset **tree = state_tree(ds->name, -1, &n);
     for (size_t i = 0; i < n; i++)
         if (tree[i] != ds)
-            used += tree[i]->referenced + used_by_snapshots(tree[i]);
+            used += state_referenced(tree[i]) + used_by_snapshots(tree[i]);
     free(tree);
     return used;
 }
@@ -304,10 +304,11 @@ static bool add_space_of_dataset(struct dataset *ds, enum id id, bool parsable, 
         return true;
     case ID_REFERENCED:
     case ID_USEDBYDATASET:
-        add_size(out, ds->referenced, parsable);
+        add_size(out, state_referenced(ds), parsable);
         return true;
     case ID_USED:
-        add_size(out, ds->referenced + used_by_snapshots(ds) + used_by_children(ds), parsable);
+        add_size(out, state_referenced(ds) + used_by_snapshots(ds) + used_by_children(ds),
+                 parsable);
         return true;
     case ID_USEDBYCHILDREN:
         add_size(out, used_by_children(ds), parsable);

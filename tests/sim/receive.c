@@ -180,6 +180,8 @@ static void check_increment(struct receive *receive, struct dataset *ds)
         refuse_name(receive, "destination '", "' does not exist");
     if (state_is_suspended(receive->name))
         check_pool_and_parent(receive);
+    if (is_encrypted(ds) && prop_get(ds, "encryption") != NULL && !receive->begin.raw)
+        refuse(receive, "inherited key must be loaded");
     const char *name = strchr(receive->begin.to_name, '@') + 1;
     const struct snap *same = snap_find(ds, name);
     const struct snap *base = snap_find_guid(ds, receive->begin.from_guid);
@@ -196,8 +198,6 @@ static void check_increment(struct receive *receive, struct dataset *ds)
     if (!is_encrypted(ds) && receive->begin.raw)
         refuse(receive, "IV set guid mismatch. See the 'zfs receive' man page section\n "
                         "discussing the limitations of raw encrypted send streams.");
-    if (is_encrypted(ds) && prop_get(ds, "encryption") != NULL && !receive->begin.raw)
-        refuse(receive, "inherited key must be loaded");
 }
 
 static void check_resumption(struct receive *receive, const struct dataset *ds)

@@ -84,6 +84,9 @@ static const struct snap *find_base(struct send *send, struct dataset *ds)
     const struct snap *base = NULL;
     if (of != NULL)
         base = mark == '#' ? bookmark_find(of, name) : snap_find(of, name);
+    /* Who is to tell a size finds the fault before anything is sent, and has no words for it. */
+    if (base == NULL && mark == '#' && (send->verbose || send->parsable))
+        fail(1, "warning: cannot send '%s': No such process\n", send->to);
     if (base == NULL && mark == '#')
         fail(1, "warning: cannot send '%s': incremental source (%s) does not exist\n", send->to,
              send->from);
@@ -101,6 +104,9 @@ static void prepare_plain(struct send *send)
         finish(1);
     if (send->base != NULL)
         base = find_base(send, ds);
+    if (base != NULL && base->txg >= to->txg && strchr(send->from, '#') != NULL &&
+        (send->verbose || send->parsable))
+        fail(1, "warning: cannot send '%s': Invalid cross-device link\n", send->to);
     if (base != NULL && base->txg >= to->txg)
         fail(1, "warning: cannot send '%s': not an earlier snapshot from the same fs\n", send->to);
     fill_begin(send, ds, to, base);

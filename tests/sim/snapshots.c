@@ -58,10 +58,16 @@ void zfs_snapshot(int argc, char **argv)
     world_lock(true);
     for (int i = optind; i < argc; i++) {
         struct dataset **tree = open_tree(argv[i], recursive, &n, &name);
-        for (size_t k = 0; k < n; k++)
-            if (snap_find(tree[k], name) != NULL)
-                fail(1, "cannot create snapshot '%s@%s': dataset already exists\n%s", tree[k]->name,
-                     name, recursive ? "no snapshots were created\n" : "");
+        bool exists = false;
+        for (size_t k = 0; k < n; k++) {
+            if (snap_find(tree[k], name) == NULL)
+                continue;
+            exists = true;
+            complain("cannot create snapshot '%s@%s': dataset already exists\n", tree[k]->name,
+                     name);
+        }
+        if (exists)
+            fail(1, "%s", recursive ? "no snapshots were created\n" : "");
         if (state_room(tree[0]->name) == 0)
             fail(1, "cannot create snapshots : out of space\n");
         free(tree);

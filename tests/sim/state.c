@@ -280,6 +280,11 @@ static uint64_t partial_bytes(const char *name)
     return bytes;
 }
 
+uint64_t state_referenced(const struct dataset *ds)
+{
+    return ds->referenced + (ds->inconsistent ? partial_bytes(ds->name) : 0);
+}
+
 uint64_t state_room(const char *name)
 {
     struct dataset *pool = state_open(name_pool(name));

@@ -84,6 +84,9 @@ bool state_is_suspended(const char *name);
 /* The path of a file of the dataset: "@recv". */
 const char *state_file(const char *dataset, const char *file);
 
+/* What it holds, with what a first receive has brought so far. */
+uint64_t state_referenced(const struct dataset *ds);
+
 /* What a pool still has room for; UINT64_MAX where it has no size. */
 uint64_t state_room(const char *name);
 

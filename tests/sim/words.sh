@@ -86,8 +86,10 @@ lists_and_destroys() {
 }
 
 sends() {
-    same send-missing-snapshot send-missing-dataset send-missing-base send-missing-bookmark send-base-not-earlier \
-        send-bookmark-not-earlier send-range-from-bookmark send-broken-pipe send-token-garbage send-token-corrupt
+    same send-missing-snapshot send-missing-dataset send-missing-base send-missing-bookmark \
+        send-missing-bookmark-verbose send-base-not-earlier send-bookmark-not-earlier \
+        send-bookmark-not-earlier-verbose send-range-from-bookmark send-broken-pipe send-token-garbage \
+        send-token-corrupt
     zfs send -w tank/data/big@one 2>/dev/null | { head -c 1000000 >/dev/null; sleep 5; } &
     sleep 0.3
     same destroy-while-sending
