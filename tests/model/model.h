@@ -134,6 +134,7 @@ const char *run_plan(struct round *round, const struct plan *plan);
 const char *check_critical(const struct round *round);
 const char *check_arrival(const struct round *round);
 const char *check_sentence(const struct round *round);
+const char *check_sends(const struct round *round); /* any clock: what may be sent at all */
 
 bool is_transfer(const struct step *step);
 

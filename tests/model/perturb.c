@@ -1,7 +1,6 @@
 #include "model.h"
 
-/* From `w`, which has changed by hand: what it is like is not the sentence's to say any more only
- * where the clock was not strict before. */
+/* From `w`, which somebody changed by hand, to the fixed point. */
 static void from_here(struct setting *s, const struct world *w)
 {
     tally.perturbed++;

@@ -129,3 +129,53 @@ const char *check_sentence(const struct round *round)
                 return "the sentence keeps other snapshots";
     return wrong;
 }
+
+/* The newest on the remote, as far as something could be newer: its creation where nothing here is
+ * known of it, else its createtxg here. */
+static bool is_after_tip(const struct world *w, const struct snapshot *snap)
+{
+    if (w->n[SIDE_REMOTE] == 0)
+        return true;
+    const struct snapshot *tip = &w->v[SIDE_REMOTE][w->n[SIDE_REMOTE] - 1];
+    if (world_has(w, SIDE_LOCAL, tip->guid))
+        return snap->createtxg > w->v[SIDE_LOCAL][world_find(w, SIDE_LOCAL, tip->guid)].createtxg;
+    if (w->marked && w->mark.guid == tip->guid)
+        return snap->createtxg > w->mark.createtxg;
+    return snap->creation > tip->creation;
+}
+
+/* How many of its type were certainly created after it, of what is left when the plan has run. */
+static uint64_t count_newer(const struct round *round, const struct snapshot *snap)
+{
+    const struct world *w = round->before;
+    uint64_t count = 0;
+    for (int side = 0; side < SIDE_COUNT; side++) {
+        for (size_t i = 0; i < w->n[side]; i++) {
+            const struct snapshot *other = &w->v[side][i];
+            if (other->name[0] != snap->name[0] || other->creation <= snap->creation ||
+                round->target->keep[side][i] == 0)
+                continue;
+            size_t twin = side == SIDE_REMOTE ? world_find(w, SIDE_LOCAL, other->guid) : SIZE_MAX;
+            count += twin == SIZE_MAX || round->target->keep[SIDE_LOCAL][twin] == 0;
+        }
+    }
+    return count;
+}
+
+const char *check_sends(const struct round *round)
+{
+    const struct world *w = round->before;
+    for (size_t k = 0; k < round->target->send_count; k++) {
+        const struct snapshot *snap = &w->v[SIDE_LOCAL][round->target->send[k]];
+        unsigned type = (unsigned)(snap->name[0] - 'a');
+        if (world_has(w, SIDE_REMOTE, snap->guid))
+            return "I1: the target sends what the remote has";
+        if (!is_after_tip(w, snap))
+            return "I2: the target sends what is not newer than the remote's newest";
+        if (type >= MANAGED)
+            return "the target sends what is not managed";
+        if (w->cap <= 64 && count_newer(round, snap) >= round->setting->count[SIDE_REMOTE][type])
+            return "the target sends more than the remote's policy keeps";
+    }
+    return NULL;
+}

@@ -131,8 +131,8 @@ static void check_plan(struct round *round, const struct plan *plan, const struc
     struct setting *s = round->setting;
     const struct target *target = round->target;
     struct err e = ERR_INIT;
-    const char *wrong = NULL;
-    if (s->strict_clock) {
+    const char *wrong = check_sends(round);
+    if (wrong == NULL && s->strict_clock) {
         wrong = check_sentence(round);
         tally.against_sentence++;
     }
