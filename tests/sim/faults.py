@@ -151,7 +151,7 @@ def main():
     parser.add_argument("--jobs", type=int, default=6)
     parser.add_argument("backupd", nargs="?", default=simworld.ROOT / "build/backupd")
     parser.add_argument("sim", nargs="?")
-    options = parser.parse_args()
+    options = parser.parse_intermixed_args()
     options.backupd = pathlib.Path(options.backupd).resolve()
     options.sim = options.sim or simworld.built_sim()
     with tempfile.TemporaryDirectory(prefix="faults.") as top:

@@ -72,7 +72,7 @@ def main():
     parser.add_argument("killed", nargs="?", default=build / "tests/sim/backupd-killed")
     parser.add_argument("backupd", nargs="?", default=build / "backupd")
     parser.add_argument("sim", nargs="?")
-    options = parser.parse_args()
+    options = parser.parse_intermixed_args()
     killed = pathlib.Path(options.killed).resolve()
     passed = True
     print(f"1..{len(SENTENCES)}")
