@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""faults.py [--every N] [--kind KIND] [--call TEXT] [--keep] [--jobs N] [BACKUPD [SIM]]: every fault at every call.
+"""faults.py [--every N] [--kind KIND] [--call TEXT] [--jobs N] [BACKUPD [SIM]]: every fault at every call.
 
 A prepared world has all kinds of work for one cycle (simworld.py). A cycle without a fault counts the calls of zfs and
 ssh. Then, for every call and every kind of fault: a copy of that world, a cycle of the real backupd with that one fault,
@@ -7,7 +7,7 @@ and two cycles without. Nothing that stays may be gone after any of the three, a
 there had been no fault. Prints TAP, a test for each kind of fault; 1 if one failed.
 
 --every N takes one of N pairs of call and fault, always the same. --kind and --call take those of one kind, and of calls
-that hold the text. --keep leaves the worlds that failed.
+that hold the text.
 """
 
 import argparse
@@ -17,7 +17,6 @@ import pathlib
 import re
 import sys
 import tempfile
-import threading
 
 import simworld
 
@@ -92,75 +91,36 @@ def fault_of(kind, call):
     return "delay 300" if kind == "delay" else kind
 
 
-class Loop:
-    def __init__(self, options, top):
-        self.options, self.top = options, top
-        self.lock = threading.Lock()
-        self.number = 0
-        self.prepared = simworld.World(top / "prepared", options.sim)
-        simworld.prepare(self.prepared, options.backupd)
-        self.start = self.prepared.look()
-        world = self.prepared.copy_to(top / "without")
-        simworld.run_clean(world, options.backupd)
-        self.calls = number_calls(world.calls())
-        self.first = world.look()
-        for _ in range(2):
-            simworld.run_clean(world, options.backupd)
-        self.end = world.look()
-        wrong = simworld.untidy(self.end) + simworld.lost(self.start, self.end, self.end)
-        wrong += world.wait_until_quiet(3)
-        if wrong:
-            raise SystemExit("without a fault:\n" + "\n".join(wrong))
+def judge(standard, kind, status, said, now):
+    """What is wrong with what was told, and whether it was told."""
+    if status == 0 and "discarding the interrupted receive" in said:
+        return [], True  # what that leads to is seen after the clean cycles
+    if status == 0:
+        missing = simworld.different(standard.first, now)
+        return [f"it was not told, and {line}" for line in missing], False
+    if status != 1:
+        return [f"the faulty cycle ended with {status}"], False
+    if not re.search(KINDS[kind], said):
+        return ["no line names the failure"], False
+    return [], True
 
-    def check_after(self, world, which):
-        now = world.look()
-        wrong = simworld.lost(self.start, self.end, now) + simworld.lost_bases(self.start, now)
-        wrong += [f"still runs: {line}" for line in world.wait_until_quiet(3)]
-        return [f"after {which}: {line}" for line in wrong], now
 
-    def judge(self, kind, status, said, now):
-        """What is wrong with what was told, and whether it was told."""
-        if status == 0 and "discarding the interrupted receive" in said:
-            return [], True  # what that leads to is seen after the clean cycles
-        if status == 0:
-            missing = simworld.different(self.first, now)
-            return [f"it was not told, and {line}" for line in missing], False
-        if status != 1:
-            return [f"the faulty cycle ended with {status}"], False
-        if not re.search(KINDS[kind], said):
-            return ["no line names the failure"], False
-        return [], True
-
-    def run(self, kind, call):
-        """(what is wrong, what it said, whether it was told)"""
-        with self.lock:
-            self.number += 1
-            number = self.number
-        world = self.prepared.copy_to(self.top / str(number))
-        if kind == "hang":
-            world.configure(stall="10s")
-        world.fault(f"{call.condition()} {fault_of(kind, call)}")
-        status, said = world.cycle(self.options.backupd)
-        wrong, now = self.check_after(world, "the fault")
-        if not world.was_hit():
-            wrong.append("the call was never made")
-        mistakes, told = self.judge(kind, status, said, now)
-        wrong += mistakes
-        world.clear_faults()
-        world.configure()
-        for which in ("the first clean cycle", "the second clean cycle"):
-            status, more = world.cycle(self.options.backupd)
-            said += f"-- {which} --\n{more}"
-            if status != 0:
-                wrong.append(f"{which} ended with {status}")
-            worse, now = self.check_after(world, which)
-            wrong += worse
-        wrong += simworld.different(self.end, now) + simworld.untidy(now)
-        if wrong and self.options.keep:
-            wrong.append(f"kept in {world.folder}")
-        else:
-            world.remove()
-        return wrong, said, told
+def run(standard, kind, call, name):
+    """(what is wrong, what it said, whether it was told)"""
+    world = standard.copy(name)
+    if kind == "hang":
+        world.configure(stall="10s")
+    world.fault(f"{call.condition()} {fault_of(kind, call)}")
+    status, said = world.cycle(standard.backupd)
+    wrong, now = standard.check_after(world, "the fault")
+    if not world.was_hit():
+        wrong.append("the call was never made")
+    mistakes, told = judge(standard, kind, status, said, now)
+    world.clear_faults()
+    world.configure()
+    worse, more = standard.finish(world)
+    world.remove()
+    return wrong + mistakes + worse, said + more, told
 
 
 def choose(options, calls):
@@ -172,18 +132,13 @@ def choose(options, calls):
 
 
 def tell(number, kind, results):
-    failures = [(call, wrong, said) for call, (wrong, said, _) in results if wrong]
+    failures = [(f"{kind}: {call}", wrong, said) for call, (wrong, said, _) in results if wrong]
     told = sum(1 for _, (_, _, t) in results if t)
     print(
         f"{'not ' if failures else ''}ok {number} - {SENTENCES[kind]} loses nothing, is told and is made good"
         f" ({len(results)} cycles: {told} told, {len(results) - told} without harm)"
     )
-    for call, wrong, said in failures:
-        print(f"# {kind}: {call}")
-        for line in wrong:
-            print(f"#   {line}")
-        for line in said.splitlines():
-            print(f"#     {line}")
+    simworld.tell_failures(failures)
     sys.stdout.flush()
     return not failures
 
@@ -193,25 +148,30 @@ def main():
     parser.add_argument("--every", type=int, default=1)
     parser.add_argument("--kind", choices=KINDS)
     parser.add_argument("--call", default="")
-    parser.add_argument("--keep", action="store_true")
     parser.add_argument("--jobs", type=int, default=6)
     parser.add_argument("backupd", nargs="?", default=simworld.ROOT / "build/backupd")
     parser.add_argument("sim", nargs="?")
-    options = parser.parse_args()
+    options = parser.parse_intermixed_args()
     options.backupd = pathlib.Path(options.backupd).resolve()
     options.sim = options.sim or simworld.built_sim()
-    top = tempfile.mkdtemp(prefix="faults.")
-    loop = Loop(options, pathlib.Path(top))
-    chosen = choose(options, loop.calls)
+    with tempfile.TemporaryDirectory(prefix="faults.") as top:
+        standard = simworld.Standard(top, options.backupd, options.sim)
+        return run_all(standard, options)
+
+
+def run_all(standard, options):
+    calls = number_calls(standard.calls)
+    chosen = choose(options, calls)
     runs = collections.defaultdict(list)
     # What hangs only sleeps: many at once.
     with (
         concurrent.futures.ThreadPoolExecutor(options.jobs) as few,
         concurrent.futures.ThreadPoolExecutor(16) as many,
     ):
-        for kind, call in chosen:
+        for number, (kind, call) in enumerate(chosen):
             if fault_of(kind, call) is not None:
-                runs[kind].append((call, (many if kind == "hang" else few).submit(loop.run, kind, call)))
+                pool = many if kind == "hang" else few
+                runs[kind].append((call, pool.submit(run, standard, kind, call, str(number))))
         kinds = [kind for kind in KINDS if runs[kind]]
         print(f"1..{len(kinds)}")
         passed = True
@@ -220,7 +180,7 @@ def main():
             passed = tell(number, kind, results) and passed
     cycles = sum(len(r) for r in runs.values())
     print(
-        f"# {len(loop.calls)} calls x {len(KINDS)} kinds of fault: {cycles} faulty cycles"
+        f"# {len(calls)} calls x {len(KINDS)} kinds of fault: {cycles} faulty cycles"
         + (f", one of {options.every}" if options.every > 1 else "")
         + f"; {len(chosen) - cycles} pairs have no stream or output to cut or garble"
     )

@@ -314,3 +314,59 @@ def untidy(look):
     if any(b.startswith("backupd-") for h in look["remote"].values() for b in h.bookmarks):
         wrong.append("the remote has bookmarks of ours")
     return wrong
+
+
+class Standard:
+    """A prepared world, and what a cycle without a fault and two more make of it: what the others are held against."""
+
+    def __init__(self, top, backupd, sim):
+        self.top, self.backupd = pathlib.Path(top), backupd
+        self.prepared = World(self.top / "prepared", sim)
+        prepare(self.prepared, backupd)
+        self.start = self.prepared.look()
+        world = self.prepared.copy_to(self.top / "without")
+        run_clean(world, backupd)
+        self.calls = world.calls()
+        self.first = world.look()
+        for _ in range(2):
+            run_clean(world, backupd)
+        self.end = world.look()
+        wrong = untidy(self.end) + lost(self.start, self.end, self.end) + world.wait_until_quiet(3)
+        if wrong:
+            raise SystemExit("without a fault:\n" + "\n".join(wrong))
+
+    def copy(self, name):
+        return self.prepared.copy_to(self.top / name)
+
+    def check_after(self, world, which):
+        """What is gone that must never be, and what still runs."""
+        now = world.look()
+        wrong = lost(self.start, self.end, now) + lost_bases(self.start, now)
+        wrong += [f"still runs: {line}" for line in world.wait_until_quiet(3)]
+        return [f"after {which}: {line}" for line in wrong], now
+
+    def finish(self, world):
+        """Two cycles without a fault, after which all must be well. What is wrong, and what was said."""
+        wrong, said, now = [], "", None
+        for which in ("the first clean cycle", "the second clean cycle"):
+            status, more = world.cycle(self.backupd)
+            said += f"-- {which} --\n{more}"
+            if status != 0:
+                wrong.append(f"{which} ended with {status}")
+            worse, now = self.check_after(world, which)
+            wrong += worse
+        wrong += different(self.end, now) + untidy(now)
+        left = [p.name for p in world.run_dir.iterdir() if p.suffix != ".lock"]
+        if left:
+            wrong.append(f"left in the run directory: {left}")
+        return wrong, said
+
+
+def tell_failures(failures):
+    """Of (title, what is wrong, what was said)."""
+    for title, wrong, said in failures:
+        print(f"# {title}")
+        for line in wrong:
+            print(f"#   {line}")
+        for line in said.splitlines():
+            print(f"#     {line}")
