@@ -36,7 +36,7 @@ attend() {
 
 boot() { attend "$vm" start "$guest" "$version" --owner $$ --disk "$guest/disk.img" 2>>"$guest/boots"; }
 
-in_guest() { attend timeout 150 "$vm" ssh "$guest" -n bash /root/tests/power-guest.sh "$@" >"$guest/said" 2>&1; }
+in_guest() { attend timeout 300 "$vm" ssh "$guest" -n bash /root/tests/power-guest.sh "$@" >"$guest/said" 2>&1; }
 
 # cut CASE SENTENCE: the guest runs before and after.
 cut() {

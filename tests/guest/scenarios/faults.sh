@@ -199,7 +199,7 @@ test_a_transfer_that_stands_still_is_ended_with_all_its_processes_and_resumed_by
     assert_status 1
     assert wait_until 5 nothing_of_a_transfer_runs
     assert_equal 1 "$(grep -c '^FAILED ' <<<"$OUTPUT")" 'datasets that failed'
-    assert_output_has 'FAILED  /a ' 'not one byte more in 10s, so it was ended' '[stalled]'
+    assert_output_has 'FAILED  /a ' 'not one byte more in 10 s, so it was ended' '[stalled]'
     assert_nothing_was_destroyed
     once
     assert_output_has '/a: resume: send daily-9 to daily-10'
