@@ -265,7 +265,7 @@ test_a_remote_pool_that_stops_amid_a_transfer_is_told_in_words_and_once_it_is_cl
     write_local_config 4 sync 'interval = "10s";stall_timeout = "10s";parallel = 1'
     # One full stream of each, that of /a too large.
     zfs destroy -r $SRC@%
-    zfs destroy -r $SRC/a@%
+    [ -z "$(snapshots local /a)" ] || zfs destroy $SRC/a@%
     exists $SRC/b || zfs create $SRC/b
     add_data /a h 30
     snap -r $SRC daily-12
