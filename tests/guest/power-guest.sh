@@ -43,9 +43,9 @@ END
 # A zfs that touches the marker and stands still where its words match PATTERN, before or after it does its work. A
 # send stands still amid its stream, once the pool has on disk what came before.
 stand_still() {
-    mkdir -p /run/power/bin
+    mkdir -p $dir/bin
     rm -f $marker
-    cat >/run/power/bin/zfs <<END
+    cat >$dir/bin/zfs <<END
 #!/bin/bash
 PATH=$PATH
 case "\$*" in
@@ -55,18 +55,20 @@ esac
 case $2 in
 after) zfs "\$@" ;;
 amid)
-    mkfifo /run/power/stream
-    zfs "\$@" >/run/power/stream &
-    exec </run/power/stream
+    rm -f $dir/stream
+    mkfifo $dir/stream
+    zfs "\$@" >$dir/stream &
+    exec <$dir/stream
     head -c $((8 << 20))
-    sleep 1
+    # Pipes hold less than 1 MiB.
+    until [ "\$(sed -n 's/^rchar: //p' /proc/\$(pgrep -f '^zfs receive')/io)" -ge $((7 << 20)) ]; do sleep 0.2; done
     zpool sync pw_dst
     ;;
 esac
 touch $marker
 exec sleep 1000
 END
-    chmod +x /run/power/bin/zfs
+    chmod +x $dir/bin/zfs
 }
 
 # daily N...: snapshots, each in a second of its own.
@@ -85,10 +87,10 @@ run_until_it_stands_still() {
     # What the test begins with survives the cut; what comes from here on may not.
     zpool sync
     sync
-    PATH=/run/power/bin:$PATH setsid $here/backupd -config $dir/backupd.toml -once >/run/power/log 2>&1 </dev/null &
-    for tries in {1..600}; do
+    PATH=$dir/bin:$PATH setsid $here/backupd -config $dir/backupd.toml -once >/run/power/log 2>&1 </dev/null &
+    for tries in {1..1200}; do
         [ ! -e $marker ] || return 0
-        sleep 0.1
+        sleep 0.2
     done
     fail "after $tries looks the cycle is not where the power is to be cut: $(cat /run/power/log)"
 }
