@@ -9,10 +9,12 @@
 
 #include <cmocka.h>
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -78,6 +80,43 @@ static void be_unknown(void)
     stay();
 }
 
+static void be_worker(void)
+{
+    say("{\"kind\":\"dataset_finished\",\"time\":1,\"cycle\":0,\"dataset\":\"\",\"code\":\"none\"}"
+        "\n");
+    stay();
+}
+
+static void be_mistyped(void)
+{
+    say("{\"command\":\"snapshot\",\"id\":\"1\",\"type\":[\"daily\"]}\n");
+    stay();
+}
+
+static void be_injecting(void)
+{
+    say("{\"command\":\"snapshot\",\"id\":1,\"type\":\"x;$(reboot)\"}\n");
+    stay();
+}
+
+/* A child of its own, which no SIGTERM ends, holds the file `path` locked for as long as it lives. */
+static void be_parent(const char *path)
+{
+    char byte;
+    int ends[2];
+    if (pipe(ends) != 0)
+        return;
+    if (fork() == 0) {
+        signal(SIGTERM, SIG_IGN);
+        int fd = open(path, O_RDWR | O_CREAT, 0600);
+        if (fd < 0 || flock(fd, LOCK_EX) != 0 || write(ends[1], "x", 1) != 1)
+            _exit(9);
+        stay();
+    }
+    if (read(ends[0], &byte, 1) == 1)
+        be_garbage();
+}
+
 static void be_nul(void)
 {
     ssize_t n = write(0, "{\"command\":\0\"sync\",\"id\":1}\n", 27);
@@ -134,6 +173,9 @@ static const struct {
     {"garbage", be_garbage},
     {"long", be_long},
     {"unknown", be_unknown},
+    {"worker", be_worker},
+    {"mistyped", be_mistyped},
+    {"injecting", be_injecting},
     {"nul", be_nul},
     {"stubborn", be_stubborn},
     {"flood", be_flood},
@@ -146,6 +188,8 @@ static const struct {
 
 static int play(const char *role)
 {
+    if (role[0] == '/')
+        be_parent(role);
     for (size_t i = 0; i < sizeof(ROLES) / sizeof(ROLES[0]); i++)
         if (strcmp(ROLES[i].name, role) == 0)
             ROLES[i].fn();
@@ -315,6 +359,42 @@ static void a_role_with_a_command_of_its_own_is_ended(void **state)
     assert_int_equal(0, command_count);
 }
 
+static void a_role_that_says_what_is_a_workers_to_say_is_ended(void **state)
+{
+    (void)state;
+    assert_ended("worker", "a command without its kind or number");
+    assert_int_equal(0, command_count);
+    assert_int_equal(0, state_of_all.n);
+}
+
+static void a_role_whose_command_has_fields_of_other_types_is_ended(void **state)
+{
+    (void)state;
+    assert_ended("mistyped", "a command without its kind or number");
+    assert_int_equal(0, command_count);
+}
+
+static void a_role_that_asks_for_an_illegal_name_is_ended_and_not_obeyed(void **state)
+{
+    (void)state;
+    assert_ended("injecting", "a snapshot of an impossible type");
+    assert_int_equal(0, command_count);
+}
+
+static void the_children_of_a_role_end_with_it(void **state)
+{
+    char path[128];
+    (void)state;
+    snprintf(path, sizeof(path), "%s/lock", folder);
+    begin(path);
+    run_until_noted("started again in 1 s: a line that is no JSON");
+    int fd = open(path, O_RDWR);
+    assert_true(fd >= 0);
+    assert_int_equal(flock(fd, LOCK_EX | LOCK_NB), 0);
+    close(fd);
+    unlink(path);
+}
+
 static void a_role_that_does_not_want_to_end_is_killed(void **state)
 {
     (void)state;
@@ -401,6 +481,10 @@ int main(int argc, char **argv)
         T(a_role_whose_line_is_too_long_is_ended),
         T(a_role_that_says_a_nul_is_ended),
         T(a_role_with_a_command_of_its_own_is_ended),
+        T(a_role_that_says_what_is_a_workers_to_say_is_ended),
+        T(a_role_whose_command_has_fields_of_other_types_is_ended),
+        T(a_role_that_asks_for_an_illegal_name_is_ended_and_not_obeyed),
+        T(the_children_of_a_role_end_with_it),
         T(a_role_that_does_not_want_to_end_is_killed),
         T(a_role_that_closes_its_end_and_stays_is_ended),
         T(a_role_that_floods_with_commands_and_does_not_read_is_ended),

@@ -22,6 +22,7 @@ import sys
 import tempfile
 import threading
 import time
+import urllib.parse
 
 from daemon import Conn, Daemon, Events, Failure, claim, cpu_seconds, resident_mib, wait_until
 
@@ -214,6 +215,24 @@ def bytes_that_are_no_utf8_are_just_another_name(daemon):
         claim(found.status == 400, f"periodicity {value}: {found.status}")
     found = daemon.ask("/healthz", headers={"X-Odd": "\xff\xfe\x80", "User-Agent": "\xf0\x28", "Accept": "\xff"})
     claim(found.status in (200, 503), f"{found.status}")
+
+
+@test()
+def a_type_of_a_snapshot_in_the_syntax_of_a_shell_reaches_no_zfs(daemon):
+    pwned = os.path.join(daemon.folder, "pwned")
+    claim(daemon.ask("/snapshot?periodicity=hourly", "POST").status == 200, "an honest one is refused")
+    claim("zfs snapshot" in daemon.sim("calls"), "zfs was not asked for an honest one")
+    before = daemon.zfs("list", "-H", "-t", "snapshot", "-o", "name")
+    daemon.sim("calls", "clear")
+    for value in ("x;y", f"$(touch {pwned})", f"`touch {pwned}`", f"x;touch {pwned}", "x|y", "x&y", "x>y", "x<y", "x'y",
+                  'x"y', "x\\y", "x\ny", "x\r\ny", "x\ty", "x\0y", "*", "?", "[a]", "{a,b}", "~", "!!", "#", "%", "%s%n",
+                  "a,b", "a@b", "a/b", "..", "../..", "\x1b[2J", "\x7f", "ä", "\U0001f600", "x" * 4096):
+        found = daemon.ask("/snapshot?periodicity=" + urllib.parse.quote(value, safe=""), "POST")
+        claim(found.status in ((400, 414) if len(value) > 1000 else (400,)), f"{value[:40]!r}: {found.status}")
+        claim(not re.search(rb"[\x00-\x09\x0b-\x1f\x7f-\xff]", found.body), f"{value[:40]!r} comes back as {found.body!r}")
+    claim("zfs snapshot" not in daemon.sim("calls"), "zfs was asked")
+    claim(daemon.zfs("list", "-H", "-t", "snapshot", "-o", "name") == before, "there is another snapshot")
+    claim(not os.path.exists(pwned), "it was executed")
 
 
 @test()
