@@ -8,8 +8,8 @@
 #   err TEXT                 a line of standard error
 #
 # What may differ from run to run is made the same by normalise(), and by nothing else. conformance-sim.sh and
-# conformance-guest.sh hold the records against conformance.expected. It needs root, and destroys pools of the names
-# tank, backup and small.
+# conformance-guest.sh hold the records against conformance.expected. It makes and destroys pools named
+# tank, backup and small, and so takes a real zfs only in a guest.
 
 set -u -o pipefail
 export LC_ALL=C
@@ -21,7 +21,13 @@ trap 'exit 1' INT TERM HUP
 
 # --- what is done in another way here and there ---
 
-simulated() { command -v sim >/dev/null; }
+# In a simulated world zfs and sim are the same program.
+simulated() { [ "$(command -v sim)" -ef "$(command -v zfs)" ]; }
+
+simulated || [ -x /usr/sbin/guest-init ] || {
+    echo "conformance.sh: this is neither a simulation nor a guest, and pools would be destroyed" >&2
+    exit 1
+}
 
 # pool NAME MIB
 pool() {
@@ -136,7 +142,7 @@ token() { zfs get -Hp -o value receive_resume_token "$1"; }
 #   T1...    createtxg, which each pool counts for itself
 #   C1...    times of creation and of holds
 #   TOKEN    resume tokens
-#   N        amounts of data and offsets, but 0 is told apart where that does not hang on what is shared by chance
+#   N        amounts of data and offsets, but 0 is told apart, save of usedbysnapshots: that depends on how metadata lies
 #   SNAPSHOT the one of several that is named as an example
 #   $long    300 letters x
 # Lines of progress are dropped, which come if it takes more than a second, usage texts after their first line, and what
