@@ -171,21 +171,26 @@ normalise() {
     function value(property, text, dataset,    pool) {
         if (text == "-" || text == "") return text
         if (property == "guid") return symbol("G", text)
-        if (property == "createtxg") { pool = dataset; sub(/[\/@#].*/, "", pool); return symbol("T", pool " " text) }
+        if (property == "createtxg") {
+            pool = dataset
+            sub(/[\/@#].*/, "", pool)
+            return symbol("T", pool " " text)
+        }
         if (property == "creation") return symbol("C", text)
         if (property == "receive_resume_token") return "TOKEN"
         if (property == "usedbysnapshots") return "N"
         if (property ~ /^(usedbydataset|written|referenced)$/) return text == "0" ? "0" : "N"
         return text
     }
-    function row(text,    field, n, i, line, name) {
+    function row(text,    field, n, i, line, name, kind) {
         n = split(text, field, "\t")
         name = target
         for (i = 1; i <= n; i++) if (column[i] == "name") name = field[i]
         line = ""
         for (i = 1; i <= n; i++) {
-            if (column[i] == "value") field[i] = value(column[i - 1] == "property" ? field[i - 1] : property, field[i], name)
-            else field[i] = value(column[i], field[i], name)
+            kind = column[i]
+            if (kind == "value") kind = column[i - 1] == "property" ? field[i - 1] : property
+            field[i] = value(kind, field[i], name)
             line = line (i > 1 ? "\t" : "") field[i]
         }
         return line
@@ -208,7 +213,8 @@ normalise() {
     function sort_kept(    i, k, line) {
         for (i = 2; i <= kept_n; i++) {
             line = kept[i]
-            for (k = i - 1; k >= 1 && place[k] == place[i] && place[i] != "" && kept[k] > line; k--) kept[k + 1] = kept[k]
+            for (k = i - 1; k >= 1 && place[k] == place[i] && place[i] != "" && kept[k] > line; k--)
+                kept[k + 1] = kept[k]
             kept[k + 1] = line
         }
     }
