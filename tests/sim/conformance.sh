@@ -560,6 +560,35 @@ space_and_pools() {
     run "zfs list -Hp -o name tank"
 }
 
+# All options of a receive at once, first and resumed. The pools are new, and small is gone.
+overwrites() {
+    local new="-o readonly=on -o canmount=noauto" shown="zfs get -Hp -o property,value,source"
+    pool tank 256
+    pool backup 256
+    zfs create tank/data
+    fill tank/data file 8
+    zfs create -V 8M tank/data/volume
+    later
+    zfs snapshot -r tank/data@a
+    zfs create -o canmount=off -o backupd:placeholder=on backup/data
+    piped "zfs send -w -P -v tank/data@a" "zfs receive -s -u -F $new backup/data"
+    run "$shown backupd:placeholder,readonly,canmount,mounted backup/data"
+    run "zfs inherit backupd:placeholder backup/data"
+    run "$shown backupd:placeholder,readonly,canmount,mounted backup/data"
+    zfs create -o canmount=off -o backupd:placeholder=on backup/volume
+    piped "zfs send -w -P -v tank/data/volume@a" "zfs receive -s -u -F -o readonly=on backup/volume"
+    run "$shown type,readonly backup/volume"
+    piped "zfs send -w -P -v tank/data@a" "zfs receive -s -u $new backup/cut" "head -c 3000000"
+    piped "zfs send -P -v -t \$(token backup/cut)" "zfs receive -s -u $new backup/cut"
+    zfs create -o canmount=off -o backupd:placeholder=on backup/place
+    piped "zfs send -w -P -v tank/data@a" "zfs receive -s -u -F $new backup/place" "head -c 3000000"
+    piped "zfs send -P -v -t \$(token backup/place)" "zfs receive -s -u -F $new backup/place"
+    run "$shown backupd:placeholder,readonly,canmount,mounted backup/place"
+    run "$D -r backup"
+    zpool destroy tank
+    zpool destroy backup
+}
+
 all() {
     set_up >&2
     lists
@@ -571,6 +600,7 @@ all() {
     partials
     under_way
     space_and_pools
+    overwrites
 }
 
 all | normalise
