@@ -8,8 +8,8 @@
 #   err TEXT                 a line of standard error
 #
 # What may differ from run to run is made the same by normalise(), and by nothing else. conformance-sim.sh and
-# conformance-guest.sh hold the records against conformance.expected. It needs root, and destroys pools of the names
-# tank, backup and small.
+# conformance-guest.sh hold the records against conformance.expected. It makes and destroys pools named
+# tank, backup and small, and so takes a real zfs only in a guest.
 
 set -u -o pipefail
 export LC_ALL=C
@@ -21,7 +21,13 @@ trap 'exit 1' INT TERM HUP
 
 # --- what is done in another way here and there ---
 
-simulated() { command -v sim >/dev/null; }
+# In a simulated world zfs and sim are the same program.
+simulated() { [ "$(command -v sim)" -ef "$(command -v zfs)" ]; }
+
+simulated || [ -x /usr/sbin/guest-init ] || {
+    echo "conformance.sh: this is neither a simulation nor a guest, and pools would be destroyed" >&2
+    exit 1
+}
 
 # pool NAME MIB
 pool() {
@@ -136,7 +142,7 @@ token() { zfs get -Hp -o value receive_resume_token "$1"; }
 #   T1...    createtxg, which each pool counts for itself
 #   C1...    times of creation and of holds
 #   TOKEN    resume tokens
-#   N        amounts of data and offsets, but 0 is told apart where that does not hang on what is shared by chance
+#   N        amounts of data and offsets, but 0 is told apart, save of usedbysnapshots: that depends on how metadata lies
 #   SNAPSHOT the one of several that is named as an example
 #   $long    300 letters x
 # Lines of progress are dropped, which come if it takes more than a second, usage texts after their first line, and what
@@ -165,21 +171,26 @@ normalise() {
     function value(property, text, dataset,    pool) {
         if (text == "-" || text == "") return text
         if (property == "guid") return symbol("G", text)
-        if (property == "createtxg") { pool = dataset; sub(/[\/@#].*/, "", pool); return symbol("T", pool " " text) }
+        if (property == "createtxg") {
+            pool = dataset
+            sub(/[\/@#].*/, "", pool)
+            return symbol("T", pool " " text)
+        }
         if (property == "creation") return symbol("C", text)
         if (property == "receive_resume_token") return "TOKEN"
         if (property == "usedbysnapshots") return "N"
         if (property ~ /^(usedbydataset|written|referenced)$/) return text == "0" ? "0" : "N"
         return text
     }
-    function row(text,    field, n, i, line, name) {
+    function row(text,    field, n, i, line, name, kind) {
         n = split(text, field, "\t")
         name = target
         for (i = 1; i <= n; i++) if (column[i] == "name") name = field[i]
         line = ""
         for (i = 1; i <= n; i++) {
-            if (column[i] == "value") field[i] = value(column[i - 1] == "property" ? field[i - 1] : property, field[i], name)
-            else field[i] = value(column[i], field[i], name)
+            kind = column[i]
+            if (kind == "value") kind = column[i - 1] == "property" ? field[i - 1] : property
+            field[i] = value(kind, field[i], name)
             line = line (i > 1 ? "\t" : "") field[i]
         }
         return line
@@ -202,7 +213,8 @@ normalise() {
     function sort_kept(    i, k, line) {
         for (i = 2; i <= kept_n; i++) {
             line = kept[i]
-            for (k = i - 1; k >= 1 && place[k] == place[i] && place[i] != "" && kept[k] > line; k--) kept[k + 1] = kept[k]
+            for (k = i - 1; k >= 1 && place[k] == place[i] && place[i] != "" && kept[k] > line; k--)
+                kept[k + 1] = kept[k]
             kept[k + 1] = line
         }
     }
@@ -548,6 +560,35 @@ space_and_pools() {
     run "zfs list -Hp -o name tank"
 }
 
+# All options of a receive at once, first and resumed. The pools are new, and small is gone.
+overwrites() {
+    local new="-o readonly=on -o canmount=noauto" shown="zfs get -Hp -o property,value,source"
+    pool tank 256
+    pool backup 256
+    zfs create tank/data
+    fill tank/data file 8
+    zfs create -V 8M tank/data/volume
+    later
+    zfs snapshot -r tank/data@a
+    zfs create -o canmount=off -o backupd:placeholder=on backup/data
+    piped "zfs send -w -P -v tank/data@a" "zfs receive -s -u -F $new backup/data"
+    run "$shown backupd:placeholder,readonly,canmount,mounted backup/data"
+    run "zfs inherit backupd:placeholder backup/data"
+    run "$shown backupd:placeholder,readonly,canmount,mounted backup/data"
+    zfs create -o canmount=off -o backupd:placeholder=on backup/volume
+    piped "zfs send -w -P -v tank/data/volume@a" "zfs receive -s -u -F -o readonly=on backup/volume"
+    run "$shown type,readonly backup/volume"
+    piped "zfs send -w -P -v tank/data@a" "zfs receive -s -u $new backup/cut" "head -c 3000000"
+    piped "zfs send -P -v -t \$(token backup/cut)" "zfs receive -s -u $new backup/cut"
+    zfs create -o canmount=off -o backupd:placeholder=on backup/place
+    piped "zfs send -w -P -v tank/data@a" "zfs receive -s -u -F $new backup/place" "head -c 3000000"
+    piped "zfs send -P -v -t \$(token backup/place)" "zfs receive -s -u -F $new backup/place"
+    run "$shown backupd:placeholder,readonly,canmount,mounted backup/place"
+    run "$D -r backup"
+    zpool destroy tank
+    zpool destroy backup
+}
+
 all() {
     set_up >&2
     lists
@@ -559,6 +600,7 @@ all() {
     partials
     under_way
     space_and_pools
+    overwrites
 }
 
 all | normalise
