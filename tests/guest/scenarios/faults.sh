@@ -141,7 +141,7 @@ cut_by_hand() {
     [ "$(property "$DST$name" receive_resume_token)" != - ] || fail "no token is left of $name"
 }
 
-test_a_token_of_another_dataset_is_discarded_and_one_of_plain_flags_is_resumed() {
+test_tokens_of_another_dataset_and_of_a_send_with_other_flags_are_discarded_in_words() {
     local name
     write_local_config 4
     for name in mixed plain; do zfs create -o compression=off $SRC/$name; done
@@ -155,9 +155,8 @@ test_a_token_of_another_dataset_is_discarded_and_one_of_plain_flags_is_resumed()
     cut_by_hand /mixed -w $SRC/a@daily-8
     cut_by_hand /plain -i @daily-1 $SRC/plain@daily-8
     once
-    assert_output_has '/plain: resume: send daily-1 to daily-8' \
-        '/mixed: discarding the interrupted receive: it is of another snapshot than the one to be sent next'
-    assert_output_lacks '/plain: discarding'
+    assert_output_has '/plain: discarding the interrupted receive: it is of a send with other flags' \
+        "/mixed: discarding the interrupted receive: it is of $SRC/a@daily-8, which is no snapshot of $SRC/mixed"
     for name in mixed plain a; do
         assert_same_guids /$name daily-8
         assert_property $DST/$name receive_resume_token -
