@@ -80,8 +80,11 @@ static char *run(const char *shell, const char *line, size_t *ret_len)
     close(ends[1]);
     for (ssize_t n; (n = read(ends[0], text + len, cap - len)) > 0;) {
         len += (size_t)n;
-        if (len == cap)
-            assert_non_null(text = realloc(text, cap *= 2));
+        if (len < cap)
+            continue;
+        char *more = realloc(text, cap *= 2);
+        assert_non_null(more);
+        text = more;
     }
     close(ends[0]);
     assert_int_equal(waitpid(pid, &status, 0), pid);
