@@ -120,20 +120,23 @@ test_a_full_remote_pool_fails_what_does_not_fit_and_goes_on_when_there_is_room()
     needs_guest
     local free
     write_remote_config
-    fill $SRC/a f 12288
-    snap $SRC/a daily-4
+    # One after the other: what does not fit comes last, so that nothing else meets a full pool.
+    write_config_for_one_worker
+    fill $SRC/b f 12288
+    snap $SRC/b daily-4
     free=$(property $DST_POOL available)
     zfs create -o refreservation=$((free - (6 << 20))) $DST_POOL/ballast
+    trap "zfs destroy -f $DST_POOL/ballast 2>/dev/null" EXIT
     backupd -once
     assert_status 1
-    assert_output_has 'FAILED  /a ' '[no-space]' 'ok      /b ' ' 1 failed, took '
+    assert_output_has 'FAILED  /b ' '[no-space]' 'ok      /a ' ' 1 failed, took '
     # I3: what was sent before is there, and nothing went for want of room.
-    assert_exists $SRC/a@daily-1 $SRC/a@daily-2 $SRC/a@daily-3 $SRC/a@daily-4
-    assert_same_guids /b daily-1 daily-2 daily-3
+    assert_exists $SRC/b@daily-1 $SRC/b@daily-2 $SRC/b@daily-3 $SRC/b@daily-4
+    assert_same_guids /a daily-1 daily-2 daily-3
     zfs destroy $DST_POOL/ballast
     once
-    assert_same_guids /a daily-3 daily-4
-    assert_missing $SRC/b@hourly-1
+    assert_same_guids /b daily-3 daily-4
+    assert_missing $SRC/b@hourly-1 $SRC/a@hourly-1
 }
 
 test_a_daemon_whose_remote_goes_away_tries_once_an_interval_and_recovers_by_itself() {
