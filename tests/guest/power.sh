@@ -54,7 +54,7 @@ cut() {
     [ "$verdict" = ok ] || tail -n 30 "$guest/said" | sed 's/^/# /'
 }
 
-echo 1..4
+echo 1..5
 if ! { boot && attend "$vm" ssh "$guest" -n mkdir -p /root/tests &&
     attend "$vm" put "$guest" "$here/power-guest.sh" /root/tests/ &&
     attend "$vm" put "$guest" "$binary" /root/tests/backupd; }; then
@@ -66,4 +66,5 @@ cut initial 'an initial transfer whose power is cut goes on from where it was an
 cut increment 'an increment whose power is cut goes on from where it was and arrives'
 cut deletions 'deletions that a power cut breaks off are finished and nothing that is kept is lost'
 cut bookmark 'a power cut between a transfer and its bookmark costs neither the base nor another transfer'
+cut old_bookmark 'a power cut between the new bookmark and the removal of the old one leaves exactly one'
 exit $failed

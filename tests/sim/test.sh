@@ -13,7 +13,6 @@ backupd=$(realpath "${1:-$here/../../build/backupd}")
 program=${2:-}
 top=$(mktemp -d "${TMPDIR:-/tmp}/sim.XXXXXX")
 base_path=$PATH
-daemon=
 
 SRC=tank/data
 DST=vault/copy
@@ -67,6 +66,7 @@ config() {
         printf '[remote]\nroot = "%s"\nssh_host = "%s"\n' $DST "$host"
         printf '%s\n' "$@"
         printf '[remote.policy]\ndaily = %s\n' "${KEEP_REMOTE:-5}"
+        printf '[history]\npath = ""\n'
         printf '[sync]\ninterval = "1h"\nstall_timeout = "%s"\n' "${STALL:-20s}"
     } >"$DIR/backupd.toml"
     side=local
@@ -77,6 +77,13 @@ config() {
 once() {
     STATUS=0
     timeout 60 "$backupd" -config "$DIR/backupd.toml" -once >"$DIR/out" 2>&1 </dev/null || STATUS=$?
+}
+
+# daemon_start: its process id is $daemon. It ends with the test at the latest.
+daemon_start() {
+    "$backupd" -config "$DIR/backupd.toml" -addr 127.0.0.1:0 -logfile "$DIR/log" >"$DIR/out" 2>&1 </dev/null &
+    daemon=$!
+    trap 'kill $daemon 2>/dev/null; wait $daemon' EXIT
 }
 
 remote() { sim on $side "$@"; }
@@ -418,17 +425,15 @@ test_a_transfer_whose_connection_breaks_is_resumed() {
 }
 
 test_a_daemon_ends_when_it_is_told_to_and_takes_all_its_children_along() {
-    local pid
     config ssh
     sim fault "match 'zfs send*' rate 100000"
-    "$backupd" -config "$DIR/backupd.toml" -logfile "$DIR/log" >"$DIR/out" 2>&1 </dev/null &
-    pid=$!
+    daemon_start
     for _ in {1..100}; do
         [ "$(calls 'zfs receive')" = 0 ] || break
         sleep 0.05
     done
-    kill $pid
-    wait $pid
+    kill $daemon
+    wait $daemon
     assert_equal '' "$(pgrep -f -- "$RUNTIME_DIRECTORY")"
     sim faults clear
     sync_ok
@@ -520,23 +525,21 @@ await_cycle() {
 }
 
 test_a_dataset_that_failed_comes_after_all_others_the_next_time() {
-    local pid
     config ssh
     printf 'parallel = 1\n' >>"$DIR/backupd.toml"
     sync_ok
     days 1
     sim fault "match 'zfs send*/a@daily-*' fail 1 'cannot send: no'"
-    "$backupd" -config "$DIR/backupd.toml" -logfile "$DIR/log" >"$DIR/out" 2>&1 </dev/null &
-    pid=$!
+    daemon_start
     await_cycle 1
     LINES_BEFORE=0
     assert_equal '/a /a/b /secret /volume /with space' "$(order 'send daily-3 to')"
     days 1
     LINES_BEFORE=$(wc -l <"$DIR/log")
-    kill -USR1 $pid
+    kill -USR1 $daemon
     await_cycle 2
-    kill $pid
-    wait $pid
+    kill $daemon
+    wait $daemon
     assert_equal '/a/b /secret /volume /with space /a' "$(order 'send daily-[34] to' | tr ' ' '\n' | uniq | paste -sd' ' -)"
     # Backoff is told.
     grep -q '/a: is tried again in 1 min' "$DIR/log" || fail 'the log does not say when it is tried again'
@@ -741,7 +744,6 @@ test_no_shell_is_run_on_this_machine() {
 # --- running them ---
 
 clean_up() {
-    [ -z "$daemon" ] || kill "$daemon" 2>/dev/null
     rm -rf "$top"
 }
 trap clean_up EXIT

@@ -1,6 +1,6 @@
 #!/bin/bash
 # What goes wrong in the middle: a snapshot that somebody destroys, a clock that steps back, a dataset with another
-# name, a token of something else, a transfer that crawls or stands still.
+# name, a token of something else, a transfer that crawls or stands still, an sshd that dies, a pool that stops.
 
 # shellcheck source=../lib.sh
 . "$(dirname "$0")/../lib.sh"
@@ -36,6 +36,12 @@ END
 }
 
 with_slow_zfs() { PATH=$SCENARIO_DIR/slow:$PATH "$@"; }
+
+# A receive that has the stream's first MIB.
+receiver_has_mib() {
+    local receiver
+    receiver=$(pgrep -f '^zfs receive .*/a$') && [ "$(sed -n 's/^rchar: //p' "/proc/$receiver/io")" -ge $(($1 << 20)) ]
+}
 
 note_snapshots() { zfs list -H -t snapshot -o name,guid -r $SRC_POOL >"$SCENARIO_DIR/before"; }
 
@@ -198,6 +204,88 @@ test_a_transfer_that_stands_still_is_ended_with_all_its_processes_and_resumed_by
     once
     assert_output_has '/a: resume: send '
     assert_same_guids /a daily-10
+}
+
+datasets_failed() { grep -cE ' /[a-z]*: failed: ' "$DAEMON_LOG" || :; }
+
+a_dataset_failed() { [ "$(datasets_failed)" -gt 0 ]; }
+
+# The last cycle that ended was one without any failure.
+recovered() { [[ $(grep -E 'cycle [0-9]+: .*(failed|took)' "$DAEMON_LOG" | tail -n 1) == *', 0 failed, took '* ]]; }
+
+test_an_sshd_that_dies_with_its_sessions_amid_a_transfer_is_one_error_and_the_transfer_resumes() {
+    [ "$REMOTE_KIND" = guest ] || skip 'the sshd is not ours to kill'
+    write_config local.policy 'daily = 20' remote.policy 'daily = 20' sync 'interval = "10s";parallel = 1'
+    make_slow_zfs "for i in \$(seq 100); do head -c 65536 || exit; sleep 1; done"
+    add_data /a f 12
+    snap $SRC/a daily-11
+    note_snapshots
+    with_slow_zfs daemon_start
+    wait_until 60 receiver_has_mib 4
+    test-sshd cut
+    wait_until 30 a_dataset_failed
+    assert_nothing_was_destroyed
+    assert_equal 1 "$(datasets_failed)" 'datasets that failed'
+    grep -qE ' /a: failed: .*\[ssh-lost\]' "$DAEMON_LOG" || fail "not a lost connection: $(cat "$DAEMON_LOG")"
+    test-sshd start
+    wait_until 60 grep -q '/a: resume: send ' "$DAEMON_LOG"
+    wait_until 60 recovered
+    daemon_stop
+    assert_status 0
+    assert_same_guids /a daily-11
+    assert_property $DST/a receive_resume_token -
+}
+
+# The remote pool on a sparse file whose filesystem cannot hold it: writes fail.
+make_sick_pool() {
+    destroy_pool $DST_POOL
+    mkdir -p "$SCENARIO_DIR/tiny"
+    mount -t tmpfs -o size=24M tmpfs "$SCENARIO_DIR/tiny"
+    truncate -s 300M "$SCENARIO_DIR/tiny/disk"
+    zpool create -f -o failmode=wait -O atime=off -O "mountpoint=$SCENARIO_DIR/mnt/$DST_POOL" $DST_POOL \
+        "$SCENARIO_DIR/tiny/disk"
+}
+
+mend_pool() {
+    mount -o remount,size=1G "$SCENARIO_DIR/tiny"
+    zpool clear $DST_POOL
+}
+
+end_sick_pool() {
+    mend_pool
+    destroy_pool $DST_POOL
+    umount "$SCENARIO_DIR/tiny"
+}
+
+remote_pool_is_suspended() { [ "$(zpool list -H -o health $DST_POOL)" = SUSPENDED ]; }
+
+test_a_remote_pool_that_stops_amid_a_transfer_is_told_in_words_and_once_it_is_cleared_everything_arrives() {
+    in_guest || skip 'a pool that has stopped is not for a machine that others use'
+    write_local_config 4 sync 'interval = "10s";stall_timeout = "10s";parallel = 1'
+    # One full stream of each, that of /a too large.
+    zfs destroy -r $SRC@%
+    [ -z "$(snapshots local /a)" ] || zfs destroy $SRC/a@%
+    exists $SRC/b || zfs create $SRC/b
+    add_data /a h 30
+    snap -r $SRC daily-12
+    make_sick_pool
+    trap end_sick_pool EXIT
+    note_snapshots
+    daemon_start
+    wait_until 120 remote_pool_is_suspended
+    wait_until 60 a_dataset_failed
+    assert grep -qE ' /[ab]*: failed: .*\[(stalled|pool-suspended)\]' "$DAEMON_LOG"
+    # And the next one, which meets a pool that stands still from the start.
+    wait_until 60 grep -qE 'failed: .*\[pool-suspended\]' "$DAEMON_LOG"
+    kill -0 "$DAEMON_PID" || fail 'the daemon is gone'
+    assert_nothing_was_destroyed
+    mend_pool
+    wait_until 120 recovered
+    daemon_stop
+    assert_status 0
+    assert_same_guids /a daily-12
+    assert_same_guids /b daily-12
+    assert_nothing_was_destroyed
 }
 
 scenario_begin
