@@ -266,7 +266,7 @@ test_a_remote_pool_that_stops_amid_a_transfer_is_told_in_words_and_once_it_is_cl
     zfs destroy -r $SRC@%
     [ -z "$(snapshots local /a)" ] || zfs destroy $SRC/a@%
     exists $SRC/b || zfs create $SRC/b
-    add_data /a h 30
+    fill $SRC/a h $((30 << 10))
     snap -r $SRC daily-12
     make_sick_pool
     trap end_sick_pool EXIT
