@@ -126,7 +126,7 @@ test_a_full_remote_pool_fails_what_does_not_fit_and_goes_on_when_there_is_room()
     snap $SRC/b daily-4
     free=$(property $DST_POOL available)
     zfs create -o refreservation=$((free - (6 << 20))) $DST_POOL/ballast
-    trap "zfs destroy -f $DST_POOL/ballast 2>/dev/null" EXIT
+    trap "! exists $DST_POOL/ballast || zfs destroy $DST_POOL/ballast" EXIT
     backupd -once
     assert_status 1
     assert_output_has 'FAILED  /b ' '[no-space]' 'ok      /a ' ' 1 failed, took '
