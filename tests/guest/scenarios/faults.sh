@@ -221,7 +221,7 @@ test_an_sshd_that_dies_with_its_sessions_amid_a_transfer_is_one_error_and_the_tr
     snap $SRC/a daily-11
     note_snapshots
     with_slow_zfs daemon_start
-    wait_until 60 receiver_has_mib 4
+    wait_until 240 receiver_has_mib 4
     test-sshd cut
     wait_until 30 a_dataset_failed
     assert_nothing_was_destroyed
@@ -229,7 +229,7 @@ test_an_sshd_that_dies_with_its_sessions_amid_a_transfer_is_one_error_and_the_tr
     grep -qE ' /a: failed: .*\[ssh-lost\]' "$DAEMON_LOG" || fail "not a lost connection: $(cat "$DAEMON_LOG")"
     test-sshd start
     wait_until 60 grep -q '/a: resume: send ' "$DAEMON_LOG"
-    wait_until 60 recovered
+    wait_until 240 recovered
     daemon_stop
     assert_status 0
     assert_same_guids /a daily-11
@@ -272,7 +272,7 @@ test_a_remote_pool_that_stops_amid_a_transfer_is_told_in_words_and_once_it_is_cl
     trap end_sick_pool EXIT
     note_snapshots
     daemon_start
-    wait_until 120 remote_pool_is_suspended
+    wait_until 240 remote_pool_is_suspended
     wait_until 60 a_dataset_failed
     assert grep -qE ' /[ab]*: failed: .*\[(stalled|pool-suspended)\]' "$DAEMON_LOG"
     # And the next one, which meets a pool that stands still from the start.
@@ -280,7 +280,7 @@ test_a_remote_pool_that_stops_amid_a_transfer_is_told_in_words_and_once_it_is_cl
     kill -0 "$DAEMON_PID" || fail 'the daemon is gone'
     assert_nothing_was_destroyed
     mend_pool
-    wait_until 120 recovered
+    wait_until 240 recovered
     daemon_stop
     assert_status 0
     assert_same_guids /a daily-12

@@ -69,7 +69,7 @@ kill_amid_transfer() {
     make_slow_zfs
     PATH=$SCENARIO_DIR/slow:$PATH "$BACKUPD" -config "$CONFIG" -once >"$SCENARIO_DIR/last" 2>&1 </dev/null 9>&- &
     pid=$!
-    wait_until 60 receiver_has_mib $((CUT_MIB - 2))
+    wait_until 240 receiver_has_mib $((CUT_MIB - 2))
     victims=$pid
     [ "$1" = alone ] || victims+=" $(descendants $pid | tr '\n' ' ')"
     # shellcheck disable=SC2086 # several
