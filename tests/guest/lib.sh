@@ -52,7 +52,7 @@
 #     once [WORD...]                     -once; the test fails unless every dataset succeeded
 #     with_zfs PATTERN SCRIPT COMMAND... where the first zfs whose arguments match PATTERN does SCRIPT before
 #     daemon_start [WORD...]             in the background: DAEMON_PID, and its log in the file DAEMON_LOG
-#     daemon_stop [SIGNAL]               TERM, and wait for the end (15 s): STATUS, OUTPUT (the log), TOOK
+#     daemon_stop [SIGNAL]               TERM, and wait for the end (60 s): STATUS, OUTPUT (the log), TOOK
 #     wait_until SECONDS COMMAND...      until the command succeeds; else the test fails
 #     wait_for_log SECONDS TEXT          until DAEMON_LOG has it
 #
@@ -540,7 +540,7 @@ daemon_start() {
 daemon_stop() {
     local begin=$SECONDS tries
     kill "-${1:-TERM}" "$DAEMON_PID" 2>/dev/null || :
-    for tries in {1..150}; do
+    for tries in {1..600}; do
         kill -0 "$DAEMON_PID" 2>/dev/null || break
         sleep 0.1
     done

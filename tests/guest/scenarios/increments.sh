@@ -67,9 +67,9 @@ test_adjacent_snapshots_are_destroyed_by_one_command_that_names_each() {
     assert_output_has "/b: destroy local hourly-2 to hourly-4" "/b: destroy remote hourly-2 to hourly-4"
     assert_snapshots local /b hourly-1 hourly-5
     assert_snapshots remote /b hourly-1 hourly-5
-    zpool history $SRC_POOL | grep -qF "zfs destroy $SRC/b@hourly-2,hourly-3,hourly-4" ||
+    zpool history $SRC_POOL | grep -F "zfs destroy $SRC/b@hourly-2,hourly-3,hourly-4" >/dev/null ||
         fail "the local snapshots went otherwise"
-    zpool history $DST_POOL | grep -qF "zfs destroy $DST/b@hourly-2,hourly-3,hourly-4" ||
+    zpool history $DST_POOL | grep -F "zfs destroy $DST/b@hourly-2,hourly-3,hourly-4" >/dev/null ||
         fail "the remote snapshots went otherwise"
     # That of /b, and that of /a, whose rules are narrower now too.
     assert [ "$(($(zpool history $SRC_POOL | grep -c 'zfs destroy') - before))" -le 2 ]
