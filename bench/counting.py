@@ -249,6 +249,8 @@ def sweep(options, top):
     rows = []
     print(HEAD, flush=True)
     for row in choose_rows(options):
+        if rows and rows[-1].workload != row.workload:
+            print()
         rows.append(run_row(row, found[row.program], options.meter, top))
         print(format_row(row), flush=True)
     if options.svg is not None:
