@@ -17,6 +17,7 @@ Exit status 1: a bar was missed, or a run did not arrive where it should.
 
 import argparse
 import dataclasses
+import os
 import pathlib
 import shutil
 import subprocess
@@ -273,6 +274,9 @@ def main():
     parser.add_argument("meter", nargs="?", default=ROOT / "build/bench/bench/counting/meter", type=pathlib.Path)
     options = parser.parse_intermixed_args()
     options.backupd, options.meter = options.backupd.resolve(), options.meter.resolve()
+    for program in (options.backupd, options.meter):
+        if not os.access(program, os.X_OK):
+            raise SystemExit(f"counting.py: {program} is not built (meson setup -Dbench=true, on Linux)")
     with tempfile.TemporaryDirectory(prefix="counting.") as top:
         if options.check:
             return check(options.backupd, options.meter, top)

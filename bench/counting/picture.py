@@ -56,5 +56,6 @@ def draw(counts):
                 f'  <text x="{x + bar / 2:.1f}" y="{at - 5:.1f}" text-anchor="middle">{by_program[program]:,}</text>'
             )
         out.append(f'  <text x="{middle:.1f}" y="{HEIGHT - 30}" text-anchor="middle">{n:,}</text>')
-    out.append(f'  <text x="{(WIDTH + LEFT - RIGHT) / 2}" y="{HEIGHT - 10}" text-anchor="middle">datasets (the scale is logarithmic)</text>')
+    x = (WIDTH + LEFT - RIGHT) / 2
+    out.append(f'  <text x="{x}" y="{HEIGHT - 10}" text-anchor="middle">datasets (the scale is logarithmic)</text>')
     return "\n".join([*out, "</svg>", ""])
