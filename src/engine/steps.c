@@ -126,17 +126,35 @@ static int roll_back(struct steps *steps, struct err *e)
     return 0;
 }
 
+/* Whether a transfer can have failed in this way because a side is not any more as it was listed. */
+static bool listing_may_be_why(enum err_code code)
+{
+    switch (code) {
+    case ERR_DATASET_MISSING:
+    case ERR_SNAPSHOT_MISSING:
+    case ERR_EXISTS:
+    case ERR_MODIFIED:
+    case ERR_BASE_MISSING:
+        return true;
+    default:
+        return false;
+    }
+}
+
 static int transfer_or_roll_back(struct steps *steps, const struct attempt *attempt,
                                  uint64_t *ret_bytes, struct err *e)
 {
     if (try_transfer(steps, attempt, ret_bytes, e) == 0)
         return 0;
-    steps->look_again = e->code == ERR_BUSY;
-    if (e->code == ERR_MODIFIED && steps->config->rollback && !steps->rolled_back) {
+    if (e->code == ERR_BUSY)
+        steps->again = AGAIN_LATER;
+    else if (steps->refresh.reused && listing_may_be_why(e->code))
+        steps->again = AGAIN_AT_ONCE;
+    else if (e->code == ERR_MODIFIED && steps->config->rollback && !steps->rolled_back) {
         if (roll_back(steps, e) != 0)
             return -1;
         steps->rolled_back = true;
-        steps->look_again = true;
+        steps->again = AGAIN_AT_ONCE;
     }
     return -1;
 }

@@ -6,6 +6,9 @@
 #include "refresh.h"
 #include "report.h"
 
+/* When a dataset is listed and planned once more. */
+enum again { AGAIN_NEVER, AGAIN_AT_ONCE, AGAIN_LATER };
+
 /* What a worker works with. */
 struct steps {
     struct loop *loop;
@@ -17,8 +20,9 @@ struct steps {
     struct dsname full[SIDE_COUNT]; /* the dataset's full names */
     bool ancestor_failed;           /* as in struct worker_task */
     uint64_t bookmarked;            /* guid of the bookmark that this worker made last, or 0 */
+    bool looked;                    /* the dataset was planned once already */
     bool rolled_back;               /* the remote, which this worker does once */
-    bool look_again;                /* what failed may succeed after a new listing */
+    enum again again;               /* what failed may succeed after a new listing */
     bool stop;                      /* the engine wants us to end */
 };
 

@@ -247,7 +247,9 @@ bool __wrap_flood_count(struct flood *flood, size_t bytes, int64_t now_ms)
 static struct loop *loop;
 static struct config config;
 static struct sites sites;
+static struct inventory inv;
 static struct crew *crew;
+static char began[200]; /* the datasets, as they did */
 static bool idle;
 static size_t heard; /* events of whoever misbehaves, its end included */
 static const char *misbehaving;
@@ -264,6 +266,8 @@ static void handle_event(void *arg, const struct event *event)
     heard += is_bad;
     if (event->kind != EVENT_DATASET_FINISHED) {
         assert_true(event->kind == EVENT_NOTE || event->kind == EVENT_DATASET_STARTED);
+        if (event->kind == EVENT_DATASET_STARTED)
+            strncat(began, event->dataset, sizeof(began) - strlen(began) - 1);
         return;
     }
     ended++;
@@ -295,6 +299,8 @@ static int set_up(void **state)
         print_error("%s%s\n", e.msg, errors.s);
     str_fini(&errors);
     sites_init(&sites, &config, "");
+    inventory_init(&inv);
+    began[0] = '\0';
     const struct cycle_spec spec = {.loop = loop,
                                     .config = &config,
                                     .sites = &sites,
@@ -314,6 +320,7 @@ static int tear_down(void **state)
     crew_free(crew);
     loop_free(loop);
     config_fini(&config);
+    inventory_fini(&inv);
     lock_path(path, misbehaving);
     unlink(path);
     return rmdir(folder);
@@ -331,12 +338,19 @@ static void run_until_idle(void)
     }
 }
 
+/* Adds a dataset that has so much to send. */
+static void add(const char *name, uint64_t bytes, bool is_new)
+{
+    struct crew_task task = {.ds = inventory_get(&inv, name), .bytes = bytes, .is_new = is_new};
+    crew_add(crew, &task);
+}
+
 static void start(const char *bad)
 {
     misbehaving = bad;
-    crew_add(crew, "/honest", false);
-    crew_add(crew, bad, false);
-    crew_add(crew, "/other", false);
+    add("/honest", 0, false);
+    add(bad, 0, false);
+    add("/other", 0, false);
     crew_start(crew);
 }
 
@@ -466,6 +480,69 @@ static void a_worker_that_is_killed_in_the_middle_of_a_line_has_failed(void **st
     assert_int_equal(honest_ended, 2);
 }
 
+/* ---- who begins first ---- */
+
+static bool failed_last(void *arg, const char *name)
+{
+    (void)arg;
+    return strcmp(name, "/c") == 0;
+}
+
+/* Adds what the tests below add, one at a time, and returns the order in which they began. */
+static const char *order_of(void (*add_all)(void), cycle_failed_fn *failed)
+{
+    crew_free(crew);
+    config.parallel = 1;
+    const struct cycle_spec spec = {.loop = loop,
+                                    .config = &config,
+                                    .sites = &sites,
+                                    .number = CYCLE,
+                                    .failed = failed,
+                                    .on_event = handle_event};
+    crew = crew_new(&spec, handle_idle, NULL);
+    misbehaving = "";
+    add_all();
+    crew_start(crew);
+    run_until_idle();
+    return began;
+}
+
+static void add_siblings(void)
+{
+    add("/a", 10, false);
+    add("/b", 30, false);
+    add("/c", 90, false);
+    add("/d", 30, false);
+}
+
+static void those_with_most_to_send_begin_first(void **state)
+{
+    (void)state;
+    assert_string_equal(order_of(add_siblings, NULL), "/c/b/d/a");
+}
+
+static void those_that_failed_the_last_time_begin_last_however_much_they_have_to_send(void **state)
+{
+    (void)state;
+    assert_string_equal(order_of(add_siblings, failed_last), "/b/d/a/c");
+}
+
+static void add_new_tree(void)
+{
+    add("/a", 1, true);
+    add("/a/b", 1, true);
+    add("/a/b/c", 50, true);
+    add("/b", 40, false);
+    add("/b/c", 60, false);
+}
+
+/* Else the largest would come last, alone. */
+static void what_the_largest_waits_for_begins_first(void **state)
+{
+    (void)state;
+    assert_string_equal(order_of(add_new_tree, NULL), "/b/c/a/a/b/a/b/c/b");
+}
+
 /* ---- the limit itself ---- */
 
 #define STEPS 100000
@@ -532,6 +609,9 @@ int main(void)
         T(a_worker_that_goes_on_after_its_end_is_ended_and_keeps_its_result),
         T(a_worker_that_ends_without_a_word_has_failed),
         T(a_worker_that_is_killed_in_the_middle_of_a_line_has_failed),
+        T(those_with_most_to_send_begin_first),
+        T(those_that_failed_the_last_time_begin_last_however_much_they_have_to_send),
+        T(what_the_largest_waits_for_begins_first),
         cmocka_unit_test(a_busy_dataset_of_100000_steps_is_no_flood),
         cmocka_unit_test(plans_without_end_are_a_flood),
         cmocka_unit_test(long_events_without_end_are_a_flood),
