@@ -21,13 +21,19 @@ struct steps {
     bool ancestor_failed;           /* as in struct worker_task */
     uint64_t bookmarked;            /* guid of the bookmark that this worker made last, or 0 */
     bool looked;                    /* the dataset was planned once already */
+    bool one_by_one;                /* deletions failed together */
     bool rolled_back;               /* the remote, which this worker does once */
     enum again again;               /* what failed may succeed after a new listing */
     bool stop;                      /* the engine wants us to end */
 };
 
-/* Runs step `at` of the plan and reports its start and end. 0, or -1 and `e`. */
-int steps_run(struct steps *steps, size_t at, struct err *e);
+/*
+ * Runs step `*at` of the plan and reports its start and end. Deletions on the same side that follow
+ * it go along, in as few commands as there can be. 0, and `*at` is the last step that was run; or
+ * -1 and `e`, and it is the one that failed. Where deletions failed together, nobody knows which of
+ * them: `again` is set, and after the new listing each is run alone.
+ */
+int steps_run(struct steps *steps, size_t *at, struct err *e);
 
 /* Resumes the interrupted receive behind `token`, which is step `at` of the plan. */
 int steps_resume(struct steps *steps, size_t at, const char *token, bool full, struct err *e);

@@ -161,14 +161,15 @@ static int run_plan(struct steps *steps, struct err *e)
     struct err first = ERR_INIT;
     for (size_t i = 0; i < steps->refresh.plan.n && !steps->stop; i++) {
         char what[700];
+        if (steps_run(steps, &i, e) == 0)
+            continue;
         step_describe(&steps->refresh.plan.v[i], steps->refresh.ds, &steps->refresh.target, what,
                       sizeof(what));
-        if (steps_run(steps, i, e) == 0)
-            continue;
         err_wrap(e, "cannot %s", what);
         keep_first(&first, e);
         enum op op = steps->refresh.plan.v[i].op;
-        if (op == OP_INITIAL_TRANSFER || op == OP_RANGE_TRANSFER || err_code_is_connection(e->code))
+        if (op == OP_INITIAL_TRANSFER || op == OP_RANGE_TRANSFER || steps->again != AGAIN_NEVER ||
+            err_code_is_connection(e->code))
             break;
     }
     if (first.code == ERR_NONE && steps->stop)

@@ -333,6 +333,60 @@ test_the_policies_delete_on_both_sides() {
     assert_equal 'daily-1 daily-6 daily-7' "$(snapshots here /a)"
 }
 
+# prune: a tree of which every second snapshot goes, on both sides, so that no two of them are adjacent.
+prune() {
+    local i
+    KEEP_LOCAL=99 KEEP_REMOTE=99 config ssh
+    for i in 4 5 6 7 8 9; do
+        days 1
+        [ $((i % 2)) = 0 ] || zfs rename -r "$SRC@daily-$day" "own-$day"
+    done
+    sync_ok
+    # own-5, own-7 and own-9 are not managed: they stay between daily-4, daily-6 and daily-8.
+    days 2
+    sync_ok
+    sim calls clear
+    KEEP_LOCAL=2 KEEP_REMOTE=2 config ssh
+}
+
+test_deletions_of_a_dataset_and_a_side_go_in_one_command() {
+    prune
+    sync_ok
+    assert_equal 'daily-1 own-5 own-7 own-9 daily-10 daily-11' "$(snapshots here /a)"
+    assert_equal 'daily-1 daily-10 daily-11' "$(snapshots there /a)"
+    assert_equal 1 "$(calls "local.zfs destroy $SRC/a@")"
+    assert_equal 1 "$(calls "remote.zfs destroy $DST/a@")"
+    assert_called "local.zfs destroy $SRC/a@daily-2,daily-3,daily-4,daily-6,daily-8$"
+    # Each step is told all the same.
+    assert_said '/a: done: destroy local daily-2 to daily-4 (3 snapshots)'
+    assert_said '/a: done: destroy local daily-6 (1 snapshot)'
+    assert_said '/a: done: destroy local daily-8 (1 snapshot)'
+}
+
+# The failure of one would be that of all: zfs destroys all of a list or none.
+test_where_deletions_fail_together_each_is_tried_alone_after_a_new_listing() {
+    prune
+    sim fault "match 'local zfs destroy $SRC/a@*daily-6*' fail 1 'cannot destroy snapshot $SRC/a@daily-6: no'"
+    days 1
+    once
+    assert_status 1
+    assert_said 'cannot destroy local daily-6'
+    assert_equal 'daily-1 own-5 daily-6 own-7 own-9 daily-11 daily-12' "$(snapshots here /a)"
+    # What follows the deletions was not kept from happening.
+    assert_equal 'daily-1 daily-11 daily-12' "$(snapshots there /a)"
+    assert_equal 'daily-1 own-5 own-7 own-9 daily-11 daily-12' "$(snapshots here /a/b)"
+}
+
+# Nobody knows how far it came.
+test_deletions_whose_answer_is_lost_are_looked_at_again_in_the_same_cycle() {
+    prune
+    sim fault "once 'local zfs destroy $SRC/a@*' late 1 'cannot destroy: no'"
+    sync_ok
+    assert_equal 'daily-1 own-5 own-7 own-9 daily-10 daily-11' "$(snapshots here /a)"
+    assert_equal 1 "$(calls "local.zfs destroy $SRC/a@")"
+    assert_said 'looking again after this: cannot destroy local'
+}
+
 test_held_and_cloned_snapshots_stay() {
     KEEP_LOCAL=1 KEEP_REMOTE=1 config ssh
     sync_ok
