@@ -82,6 +82,12 @@ void proc_abandon(struct proc *proc);
 /* Its pid, which is also its process group. */
 pid_t proc_pid(const struct proc *proc);
 
+/*
+ * A pipe to join two children, as large as the kernel allows, so that neither waits for the other
+ * at every turn. Both ends close on exec. Returns 0, or -1 and errno.
+ */
+int proc_make_pipe(int ret_fds[2]);
+
 /* A worker: forks, and runs `fn` in the child, whose return value is its exit status. */
 typedef int proc_fork_fn(void *arg, int fd);
 

@@ -26,6 +26,10 @@ const char *system_runtime_dir(void);
 /* A path to our own executable that exec takes, also after the file was replaced. */
 int system_self_path(char *ret, size_t size);
 
+/* Gives the pipe `fd` room for a mebibyte, or as much as the kernel allows; where it does not know
+ * how, the pipe stays as it is. */
+void system_enlarge_pipe(int fd);
+
 /* Fills `size` bytes from the kernel's random generator. */
 int system_random(void *ret, size_t size);
 

@@ -1,7 +1,6 @@
 #include "transfer.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -174,12 +173,10 @@ int transfer_run(struct loop *loop, struct transfer *transfer, uint64_t *ret_byt
     int rc = -1;
     *ret_bytes = 0;
 
-    if (pipe(fds) != 0) {
+    if (proc_make_pipe(fds) != 0) {
         err_set_sys(e, errno, "cannot make a pipe");
         goto out;
     }
-    fcntl(fds[0], F_SETFD, FD_CLOEXEC);
-    fcntl(fds[1], F_SETFD, FD_CLOEXEC);
     if (start_stage(loop, &run.sender, transfer->send, SITE_SHARED, PROC_FD_NULL, fds[1], e) != 0)
         goto out;
     close(fds[1]);

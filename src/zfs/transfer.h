@@ -1,6 +1,6 @@
 /*
- * A transfer: `zfs send` here, `zfs receive` there, joined by a kernel pipe. No byte of the stream
- * passes through backupd.
+ * A transfer: `zfs send` here, `zfs receive` there, joined by a kernel pipe, which is as large as the
+ * kernel allows. No byte of the stream passes through backupd.
  */
 #ifndef BACKUPD_ZFS_TRANSFER_H
 #define BACKUPD_ZFS_TRANSFER_H
