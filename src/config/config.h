@@ -23,8 +23,9 @@
 #define CONFIG_STRINGS_MAX   64
 
 /* Transfers at a time: the default, and the most that may be configured. */
-#define CONFIG_PARALLEL     4
-#define CONFIG_PARALLEL_MAX 64
+#define CONFIG_PARALLEL      4
+#define CONFIG_PARALLEL_MAX  64
+#define CONFIG_PARALLEL_AUTO 0 /* "auto" */
 
 /* Seconds: the default of each time, and its range. */
 #define CONFIG_INTERVAL          3600
@@ -73,7 +74,7 @@ struct config {
 
     int64_t interval;      /* seconds */
     int64_t stall_timeout; /* seconds */
-    unsigned parallel;
+    unsigned parallel;     /* or CONFIG_PARALLEL_AUTO */
 
     char *web_token;
     struct config_strings web_hosts;

@@ -90,6 +90,12 @@ static void refuse_type(struct loader *l, const struct toml_node *node, const st
     value_refuse(l, node, wrong, right);
 }
 
+/* A number, or a word in its place. */
+static bool takes(const struct key *key, enum node_type type)
+{
+    return key->type == type || (key->read == value_read_parallel && type == NODE_STRING);
+}
+
 static void read_table(struct loader *l, const struct toml_node *node, const struct table *table,
                        void *to)
 {
@@ -98,7 +104,7 @@ static void read_table(struct loader *l, const struct toml_node *node, const str
         const struct key *key = find_key(table, at->key);
         if (key == NULL)
             refuse_unknown(l, at, table);
-        else if (key->type != at->type)
+        else if (!takes(key, at->type))
             refuse_type(l, at, key);
         else if (key->keys != NULL)
             read_table(l, at, key->keys, to);

@@ -295,12 +295,19 @@ void value_read_parallel(struct loader *l, const struct toml_node *node, void *t
 {
     char wrong[64];
     char right[64];
+    snprintf(right, sizeof(right), "write a number from 1 to %d, or \"auto\"", CONFIG_PARALLEL_MAX);
+    if (node->type == NODE_STRING) {
+        if (strcmp(node->string, "auto") == 0)
+            *(unsigned *)to = CONFIG_PARALLEL_AUTO;
+        else
+            refuse_text(l, node, "is unknown", right);
+        return;
+    }
     if (node->integer >= 1 && node->integer <= CONFIG_PARALLEL_MAX) {
         *(unsigned *)to = (unsigned)node->integer;
         return;
     }
     snprintf(wrong, sizeof(wrong), "is %" PRId64, node->integer);
-    snprintf(right, sizeof(right), "write a number from 1 to %d", CONFIG_PARALLEL_MAX);
     value_refuse(l, node, wrong, right);
 }
 

@@ -45,7 +45,8 @@ struct member {
     struct loop_timer *silence;
     struct lines lines;
     struct flood flood;
-    bool told_end; /* its EVENT_DATASET_FINISHED came */
+    uint64_t bytes; /* of the step that is under way, as told last */
+    bool told_end;  /* its EVENT_DATASET_FINISHED came */
     bool failed;
     bool cut_off;     /* it failed by its connection to the remote */
     struct err fault; /* why we ended it */
@@ -53,6 +54,7 @@ struct member {
 
 struct crew {
     struct cycle_spec spec;
+    struct pace own_pace; /* where the spec has none */
     void (*on_idle)(void *arg);
     void *arg;
     struct member **v;     /* ancestors before descendants */
@@ -71,6 +73,11 @@ struct crew *crew_new(const struct cycle_spec *spec, void (*on_idle)(void *arg),
 {
     struct crew *crew = mem_zalloc(1, sizeof(*crew));
     crew->spec = *spec;
+    if (spec->pace == NULL) {
+        pace_init(&crew->own_pace);
+        crew->spec.pace = &crew->own_pace;
+    }
+    pace_begin(crew->spec.pace, spec->connection == NULL ? PACE_MAX : PACE_MAX_SSH);
     crew->on_idle = on_idle;
     crew->arg = arg;
     return crew;
@@ -201,6 +208,20 @@ static int check_event(const struct member *member, const struct event *event, s
     return 0;
 }
 
+/* Tells the pace what got done. */
+static void note_work(struct member *member, const struct event *event)
+{
+    struct crew *crew = member->crew;
+    bool ended = event->kind == EVENT_STEP_FINISHED;
+    if (event->kind == EVENT_STEP_STARTED)
+        member->bytes = 0;
+    if (event->kind != EVENT_STEP_PROGRESS && !ended)
+        return;
+    uint64_t more = event->bytes > member->bytes ? event->bytes - member->bytes : 0;
+    member->bytes = event->bytes;
+    pace_note(crew->spec.pace, clock_monotonic_ms(), (unsigned)crew->running, more, ended ? 1 : 0);
+}
+
 static int take_line(void *arg, char *line, size_t len, struct err *e)
 {
     struct member *member = arg;
@@ -218,6 +239,7 @@ static int take_line(void *arg, char *line, size_t len, struct err *e)
                 count_failure(member);
             member->cut_off = err_code_is_connection(event.code);
         }
+        note_work(member, &event);
         emit(member->crew, &event);
     }
     event_memory_free(memory);
@@ -247,18 +269,28 @@ static bool read_events(struct member *member, size_t max)
     return true;
 }
 
+static size_t most_at_a_time(const struct crew *crew)
+{
+    unsigned parallel = crew->spec.config->parallel;
+    return parallel == CONFIG_PARALLEL_AUTO ? crew->spec.pace->limit : parallel;
+}
+
+static void start_ready(struct crew *crew);
+
 static void handle_readable(void *arg, short revents)
 {
     struct member *member = arg;
+    struct crew *crew = member->crew;
+    size_t most = most_at_a_time(crew);
     (void)revents;
     restart_silence(member);
     if (!read_events(member, READ_MAX)) {
         loop_remove_fd(member->watch);
         member->watch = NULL;
     }
+    if (most_at_a_time(crew) > most)
+        start_ready(crew);
 }
-
-static void start_ready(struct crew *crew);
 
 static void handle_reconnected(void *arg, const struct err *e)
 {
@@ -411,7 +443,7 @@ static void start_some(struct crew *crew, bool late)
 {
     for (size_t i = crew->first_waiting; i < crew->n; i++) {
         struct member *member = crew->order[i];
-        if (crew->running >= crew->spec.config->parallel)
+        if (crew->running >= most_at_a_time(crew))
             break;
         if (member->status == MEMBER_WAITING && member->is_late == late && is_ready(crew, member))
             start_member(member);

@@ -135,6 +135,7 @@ struct engine *engine_new(struct config *config, const struct engine_options *op
     engine->lock = -1;
     state_init(&engine->state);
     retries_init(&engine->retries);
+    pace_init(&engine->pace);
     if (take_lock(engine, e) != 0)
         goto fail;
     engine->loop = loop_new(e);

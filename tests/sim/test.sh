@@ -149,6 +149,13 @@ first_run() {
         awk -F'\t' '/#backupd-/ { b = $2 } /@/ { n[$2] = $1 } END { print n[b] }' | sed 's/.*@//')"
 }
 
+test_with_parallel_auto_every_dataset_is_copied() {
+    config ssh
+    printf 'parallel = "auto"\n' >>"$DIR/backupd.toml"
+    sync_ok
+    assert_alike
+}
+
 test_a_first_run_over_ssh_copies_every_dataset() { first_run ssh; }
 test_a_first_run_to_a_pool_of_this_machine_copies_every_dataset() { first_run local; }
 

@@ -412,6 +412,9 @@ static void numbers_are_within_their_ranges(void **state)
     accepts(LOCAL "sync.parallel = 1\n[local.policy]\ndaily = 0\nhourly = 1000000\n");
     refuses(LOCAL "sync.parallel = 0\n", "c.toml:2:17: ", "from 1 to 64");
     refuses(LOCAL "sync.parallel = 65\n", "c.toml:2:17: ", "from 1 to 64");
+    accepts(LOCAL "sync.parallel = \"auto\"\n");
+    refuses(LOCAL "sync.parallel = \"many\"\n", "c.toml:2:17: ", "from 1 to 64, or \"auto\"");
+    refuses(LOCAL "sync.parallel = \"4\"\n", "c.toml:2:17: ", "from 1 to 64, or \"auto\"");
     refuses(LOCAL "sync.parallel = 4.0\n", "c.toml:2:17: ", "a whole number is needed");
     refuses(LOCAL "sync.parallel = -9223372036854775808\n", "c.toml:2:17: ", "is -92233720");
     refuses(LOCAL "local.policy.daily = -1\n", "c.toml:2:22: local.policy.daily is -1", "from 0");

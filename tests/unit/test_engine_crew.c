@@ -250,6 +250,7 @@ static struct sites sites;
 static struct inventory inv;
 static struct crew *crew;
 static char began[200]; /* the datasets, as they did */
+static size_t at_work, most_at_work;
 static bool idle;
 static size_t heard; /* events of whoever misbehaves, its end included */
 static const char *misbehaving;
@@ -264,6 +265,9 @@ static void handle_event(void *arg, const struct event *event)
     assert_int_equal(event->cycle, CYCLE);
     bool is_bad = strcmp(event->dataset, misbehaving) == 0;
     heard += is_bad;
+    at_work += event->kind == EVENT_DATASET_STARTED;
+    at_work -= event->kind == EVENT_DATASET_FINISHED && at_work > 0;
+    most_at_work = at_work > most_at_work ? at_work : most_at_work;
     if (event->kind != EVENT_DATASET_FINISHED) {
         assert_true(event->kind == EVENT_NOTE || event->kind == EVENT_DATASET_STARTED);
         if (event->kind == EVENT_DATASET_STARTED)
@@ -308,7 +312,7 @@ static int set_up(void **state)
                                     .on_event = handle_event};
     crew = crew_new(&spec, handle_idle, NULL);
     idle = false;
-    heard = ended = honest_ended = 0;
+    heard = ended = honest_ended = at_work = most_at_work = 0;
     outcome = (struct err)ERR_INIT;
     return rc == 0 ? 0 : -1;
 }
@@ -543,6 +547,29 @@ static void what_the_largest_waits_for_begins_first(void **state)
     assert_string_equal(order_of(add_new_tree, NULL), "/b/c/a/a/b/a/b/c/b");
 }
 
+static void with_parallel_auto_as_many_work_as_the_pace_says(void **state)
+{
+    struct pace pace;
+    (void)state;
+    pace_init(&pace);
+    pace.limit = 1;
+    crew_free(crew);
+    config.parallel = CONFIG_PARALLEL_AUTO;
+    const struct cycle_spec spec = {.loop = loop,
+                                    .config = &config,
+                                    .sites = &sites,
+                                    .number = CYCLE,
+                                    .pace = &pace,
+                                    .on_event = handle_event};
+    crew = crew_new(&spec, handle_idle, NULL);
+    misbehaving = "";
+    add_siblings();
+    crew_start(crew);
+    run_until_idle();
+    assert_int_equal(ended, 4);
+    assert_int_equal(most_at_work, 1);
+}
+
 /* ---- the limit itself ---- */
 
 #define STEPS 100000
@@ -612,6 +639,7 @@ int main(void)
         T(those_with_most_to_send_begin_first),
         T(those_that_failed_the_last_time_begin_last_however_much_they_have_to_send),
         T(what_the_largest_waits_for_begins_first),
+        T(with_parallel_auto_as_many_work_as_the_pace_says),
         cmocka_unit_test(a_busy_dataset_of_100000_steps_is_no_flood),
         cmocka_unit_test(plans_without_end_are_a_flood),
         cmocka_unit_test(long_events_without_end_are_a_flood),
