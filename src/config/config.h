@@ -41,6 +41,10 @@
 #define CONFIG_WEB_USER     "nobody"
 #define CONFIG_HISTORY_PATH "/var/db/backupd/history.sqlite"
 
+/* Bytes a second: the least that may be configured, and the most. */
+#define CONFIG_RATE_MIN UINT64_C(65536)
+#define CONFIG_RATE_MAX (UINT64_C(1) << 40)
+
 struct config_side {
     char *root; /* full dataset name; "" for a remote that is not there */
     bool destroy_unmanaged;
@@ -74,6 +78,7 @@ struct config {
 
     int64_t interval;      /* seconds */
     int64_t stall_timeout; /* seconds */
+    uint64_t rate_limit;   /* bytes a second, all transfers together; 0: none */
     unsigned parallel;     /* or CONFIG_PARALLEL_AUTO */
 
     char *web_token;

@@ -90,10 +90,10 @@ static void refuse_type(struct loader *l, const struct toml_node *node, const st
     value_refuse(l, node, wrong, right);
 }
 
-/* A number, or a word in its place. */
+/* Every number may be a text, too, which its function then reads. */
 static bool takes(const struct key *key, enum node_type type)
 {
-    return key->type == type || (key->read == value_read_parallel && type == NODE_STRING);
+    return key->type == type || (key->type == NODE_INTEGER && type == NODE_STRING);
 }
 
 static void read_table(struct loader *l, const struct toml_node *node, const struct table *table,
@@ -309,6 +309,8 @@ static const struct key SYNC_KEYS[] = {
     {"parallel", NODE_INTEGER, "parallel = 4", CONFIG(parallel), value_read_parallel, NULL},
     {"stall_timeout", NODE_STRING, "stall_timeout = \"30m\"", CONFIG(stall_timeout),
      value_read_stall_timeout, NULL},
+    {"rate_limit", NODE_INTEGER, "rate_limit = \"10 MiB\"", CONFIG(rate_limit), value_read_rate,
+     NULL},
 };
 static const struct table SYNC_TABLE = {"in [sync]", SYNC_KEYS, COUNT(SYNC_KEYS)};
 

@@ -311,6 +311,25 @@ void value_read_parallel(struct loader *l, const struct toml_node *node, void *t
     value_refuse(l, node, wrong, right);
 }
 
+void value_read_rate(struct loader *l, const struct toml_node *node, void *to)
+{
+    static const char RIGHT[] = "write bytes a second from \"64 KiB\" to \"1 TiB\", such as "
+                                "\"10 MiB\", or 0 for no limit";
+    char wrong[64];
+    uint64_t rate = node->integer < 0 ? UINT64_MAX : (uint64_t)node->integer;
+    bool is_text = node->type == NODE_STRING;
+    if (is_text && text_parse_bytes(node->string, &rate) != 0) {
+        refuse_text(l, node, "is no amount", RIGHT);
+    } else if (rate == 0 || (rate >= CONFIG_RATE_MIN && rate <= CONFIG_RATE_MAX)) {
+        *(uint64_t *)to = rate;
+    } else if (is_text) {
+        refuse_text(l, node, rate < CONFIG_RATE_MIN ? "is too little" : "is too much", RIGHT);
+    } else {
+        snprintf(wrong, sizeof(wrong), "is %" PRId64, node->integer);
+        value_refuse(l, node, wrong, RIGHT);
+    }
+}
+
 void value_read_bool(struct loader *l, const struct toml_node *node, void *to)
 {
     (void)l;

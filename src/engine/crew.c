@@ -372,6 +372,7 @@ static void start_member(struct member *member)
     struct crew *crew = member->crew;
     struct worker_task task = {.config = crew->spec.config,
                                .sites = crew->spec.sites,
+                               .limiter = crew->spec.limiter,
                                .name = member->name,
                                .listed = member->task.ds,
                                .listed_ms = member->task.listed_ms,

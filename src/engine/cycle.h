@@ -8,6 +8,7 @@
 #include "config.h"
 #include "connection.h"
 #include "event.h"
+#include "limiter.h"
 #include "pace.h"
 #include "sites.h"
 
@@ -28,6 +29,7 @@ struct cycle_spec {
     const struct config *config;
     const struct sites *sites;
     struct connection *connection; /* NULL: the remote is not reached through ssh */
+    struct limiter *limiter;       /* of all transfers together; NULL: none */
     struct pace *pace; /* looked at where parallel is "auto"; NULL: as if nothing was found yet */
     uint64_t number;
     bool dryrun;

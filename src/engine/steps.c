@@ -172,6 +172,7 @@ static int try_transfer(struct steps *steps, const struct attempt *attempt, uint
                                 .to = site(steps, SIDE_REMOTE),
                                 .send = &send,
                                 .receive = &receive,
+                                .limiter = steps->limiter,
                                 .stall_ms = stall_ms(steps),
                                 .on_progress = hand_on_progress,
                                 .arg = &progress,

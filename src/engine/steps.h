@@ -2,6 +2,7 @@
 #ifndef BACKUPD_ENGINE_STEPS_H
 #define BACKUPD_ENGINE_STEPS_H
 
+#include "limiter.h"
 #include "loop.h"
 #include "refresh.h"
 #include "report.h"
@@ -14,6 +15,7 @@ struct steps {
     struct loop *loop;
     const struct config *config;
     const struct sites *sites;
+    struct limiter *limiter; /* NULL: none */
     struct report report;
     struct refresh refresh; /* the newest listing and plan of the dataset */
     struct dsbuf full_buf[SIDE_COUNT];

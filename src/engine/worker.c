@@ -272,6 +272,7 @@ int worker_main(void *arg, int fd)
     struct steps steps = {
         .config = task->config,
         .sites = task->sites,
+        .limiter = task->limiter,
         .ancestor_failed = task->ancestor_failed,
         .report = {.fd = fd, .cycle = task->cycle, .dataset = task->name},
     };

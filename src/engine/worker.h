@@ -11,6 +11,7 @@
 
 #include "config.h"
 #include "inventory.h"
+#include "limiter.h"
 #include "sites.h"
 
 /* A listing that began this long ago is not planned from any more. */
@@ -19,6 +20,7 @@
 struct worker_task {
     const struct config *config;
     const struct sites *sites;
+    struct limiter *limiter;      /* of all transfers together; NULL: none */
     const char *name;             /* of the dataset, below the roots */
     const struct dataset *listed; /* what the cycle listed of it; NULL: nothing */
     int64_t listed_ms;            /* monotonic: when that listing began */

@@ -101,6 +101,15 @@ typedef int proc_fork_fn(void *arg, int fd);
  */
 pid_t proc_fork(struct loop *loop, proc_fork_fn *fn, void *arg, int *ret_fd, struct err *e);
 
+/*
+ * Forks a child that goes on in our own program, too, between two others: `fn(arg, -1)` with `in_fd`
+ * and `out_fd`, which stay the caller's, as descriptors 0 and 1, /dev/null as 2, and no other.
+ * SIGPIPE is ignored in it. Returns the pid, or -1 and `e`. The caller watches it with
+ * loop_watch_child.
+ */
+pid_t proc_fork_filter(struct loop *loop, proc_fork_fn *fn, void *arg, int in_fd, int out_fd,
+                       struct err *e);
+
 /* SIGTERM or SIGKILL to a process group; a group that is gone is fine. */
 void proc_signal_group(pid_t pgid, int signo);
 

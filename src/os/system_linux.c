@@ -104,6 +104,11 @@ void system_enlarge_pipe(int fd)
             return;
 }
 
+ssize_t system_move(int from, int to, size_t max)
+{
+    return splice(from, NULL, to, NULL, max, SPLICE_F_MOVE);
+}
+
 int system_random(void *ret, size_t size)
 {
     char *at = ret;

@@ -713,6 +713,71 @@ test_a_transfer_that_stands_still_does_not_delay_the_retention_below_it() {
     assert_equal 'daily-1 daily-3 daily-4 daily-5 daily-6' "$(snapshots here /a)"
 }
 
+# What has begun without waiting is a fifth of a second's, and what is in the pipes when the clock stops is sent.
+test_with_a_rate_limit_all_transfers_together_take_as_long_as_it_says() {
+    local began
+    KEEP_LOCAL=9 KEEP_REMOTE=9 config ssh
+    printf 'rate_limit = "3 MB"\n' >>"$DIR/backupd.toml"
+    sync_ok
+    sim write $SRC/a 6000000
+    sim write $SRC/secret 6000000
+    zfs snapshot -r $SRC@daily-4
+    began=$(date +%s%N)
+    sync_ok
+    [ $((($(date +%s%N) - began) / 1000000)) -ge 3500 ] || fail 'it was faster'
+    assert_alike
+}
+
+# At the first limit it would take three minutes.
+test_a_rate_limit_is_lifted_while_a_transfer_is_under_way() {
+    local pid
+    config ssh
+    sim write $SRC/a 12000000
+    zfs snapshot $SRC/a@daily-4
+    cp "$DIR/backupd.toml" "$DIR/unlimited"
+    printf 'rate_limit = 65536\n' >>"$DIR/backupd.toml"
+    "$backupd" -config "$DIR/backupd.toml" -logfile "$DIR/log" >"$DIR/out" 2>&1 </dev/null &
+    pid=$!
+    for _ in {1..200}; do
+        [ "$(calls "zfs receive .*$DST/a$")" = 0 ] || break
+        sleep 0.05
+    done
+    cp "$DIR/unlimited" "$DIR/backupd.toml"
+    kill -HUP $pid
+    for _ in {1..5}; do (await_cycle 1) >/dev/null && break; done
+    await_cycle 1
+    grep -q 'from the next cycle on, its rate_limit now' "$DIR/log" || fail 'it did not say so'
+    kill $pid
+    wait $pid
+    assert_equal "$(guids here /a)" "$(guids there /a)"
+}
+
+test_a_daemon_that_is_killed_leaves_no_relay_behind() {
+    local pid
+    config ssh
+    sim write $SRC/a 12000000
+    zfs snapshot $SRC/a@daily-4
+    printf 'rate_limit = "64 KiB"\n' >>"$DIR/backupd.toml"
+    "$backupd" -config "$DIR/backupd.toml" -logfile "$DIR/log" >"$DIR/out" 2>&1 </dev/null &
+    pid=$!
+    for _ in {1..200}; do
+        [ "$(calls "zfs receive .*$DST/a$")" = 0 ] || break
+        sleep 0.05
+    done
+    # The engine, its worker and the worker's relay, at least.
+    [ "$(pgrep -fc -- "-config $DIR/backupd.toml")" -ge 3 ] || fail 'there is no relay'
+    kill -KILL $pid
+    wait $pid
+    for _ in {1..200}; do
+        pgrep -f -- "-config $DIR/backupd.toml" >/dev/null || break
+        sleep 0.05
+    done
+    assert_equal '' "$(pgrep -fa -- "-config $DIR/backupd.toml")"
+    sed -i '/^rate_limit/d' "$DIR/backupd.toml"
+    sync_ok
+    assert_equal "$(guids here /a)" "$(guids there /a)"
+}
+
 # order TEXT: the datasets that the daemon said TEXT of, since the log had LINES lines.
 order() { tail -n +$((LINES_BEFORE + 1)) "$DIR/log" | sed -nE "s|.* (/[^:]*): $1.*|\\1|p" | paste -sd' ' -; }
 
