@@ -177,3 +177,35 @@ size_t text_fit(const char *s, size_t columns)
     }
     return at;
 }
+
+int text_parse_bytes(const char *s, uint64_t *ret)
+{
+    static const struct {
+        const char *name;
+        uint64_t bytes;
+    } UNITS[] = {{"", 1},
+                 {"B", 1},
+                 {"KiB", UINT64_C(1) << 10},
+                 {"MiB", UINT64_C(1) << 20},
+                 {"GiB", UINT64_C(1) << 30},
+                 {"TiB", UINT64_C(1) << 40},
+                 {"kB", 1000},
+                 {"MB", 1000000},
+                 {"GB", 1000000000},
+                 {"TB", UINT64_C(1000000000000)}};
+    uint64_t number;
+    size_t digits = strspn(s, "0123456789");
+    if (text_parse_u64(s, digits, &number) != 0)
+        return -1;
+    const char *unit = s + digits;
+    unit += *unit == ' ' && unit[1] != '\0';
+    for (size_t i = 0; i < sizeof(UNITS) / sizeof(UNITS[0]); i++) {
+        if (strcmp(unit, UNITS[i].name) != 0)
+            continue;
+        if (number > UINT64_MAX / UNITS[i].bytes)
+            return -1;
+        *ret = number * UNITS[i].bytes;
+        return 0;
+    }
+    return -1;
+}

@@ -24,6 +24,12 @@ void text_duration(char ret[TEXT_FIGURE_MAX], int64_t seconds);
  */
 int text_parse_duration(const char *s, int64_t *ret_seconds);
 
+/*
+ * Reads "10 MiB", "500kB", "4096" into bytes: a whole number and B, KiB, MiB, GiB or TiB, or kB, MB,
+ * GB or TB in powers of 1000. Returns 0, or -1 where `s` is no such text or does not fit.
+ */
+int text_parse_bytes(const char *s, uint64_t *ret);
+
 /* Reads an unsigned decimal number that fills all `len` bytes of `s`. Returns 0 or -1. */
 int text_parse_u64(const char *s, size_t len, uint64_t *ret);
 

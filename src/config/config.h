@@ -23,8 +23,9 @@
 #define CONFIG_STRINGS_MAX   64
 
 /* Transfers at a time: the default, and the most that may be configured. */
-#define CONFIG_PARALLEL     4
-#define CONFIG_PARALLEL_MAX 64
+#define CONFIG_PARALLEL      4
+#define CONFIG_PARALLEL_MAX  64
+#define CONFIG_PARALLEL_AUTO 0 /* "auto" */
 
 /* Seconds: the default of each time, and its range. */
 #define CONFIG_INTERVAL          3600
@@ -39,6 +40,10 @@
 
 #define CONFIG_WEB_USER     "nobody"
 #define CONFIG_HISTORY_PATH "/var/db/backupd/history.sqlite"
+
+/* Bytes a second: the least that may be configured, and the most. */
+#define CONFIG_RATE_MIN UINT64_C(65536)
+#define CONFIG_RATE_MAX (UINT64_C(1) << 40)
 
 struct config_side {
     char *root; /* full dataset name; "" for a remote that is not there */
@@ -73,7 +78,8 @@ struct config {
 
     int64_t interval;      /* seconds */
     int64_t stall_timeout; /* seconds */
-    unsigned parallel;
+    uint64_t rate_limit;   /* bytes a second, all transfers together; 0: none */
+    unsigned parallel;     /* or CONFIG_PARALLEL_AUTO */
 
     char *web_token;
     struct config_strings web_hosts;

@@ -90,6 +90,12 @@ static void refuse_type(struct loader *l, const struct toml_node *node, const st
     value_refuse(l, node, wrong, right);
 }
 
+/* Every number may be a text, too, which its function then reads. */
+static bool takes(const struct key *key, enum node_type type)
+{
+    return key->type == type || (key->type == NODE_INTEGER && type == NODE_STRING);
+}
+
 static void read_table(struct loader *l, const struct toml_node *node, const struct table *table,
                        void *to)
 {
@@ -98,7 +104,7 @@ static void read_table(struct loader *l, const struct toml_node *node, const str
         const struct key *key = find_key(table, at->key);
         if (key == NULL)
             refuse_unknown(l, at, table);
-        else if (key->type != at->type)
+        else if (!takes(key, at->type))
             refuse_type(l, at, key);
         else if (key->keys != NULL)
             read_table(l, at, key->keys, to);
@@ -303,6 +309,8 @@ static const struct key SYNC_KEYS[] = {
     {"parallel", NODE_INTEGER, "parallel = 4", CONFIG(parallel), value_read_parallel, NULL},
     {"stall_timeout", NODE_STRING, "stall_timeout = \"30m\"", CONFIG(stall_timeout),
      value_read_stall_timeout, NULL},
+    {"rate_limit", NODE_INTEGER, "rate_limit = \"10 MiB\"", CONFIG(rate_limit), value_read_rate,
+     NULL},
 };
 static const struct table SYNC_TABLE = {"in [sync]", SYNC_KEYS, COUNT(SYNC_KEYS)};
 

@@ -295,13 +295,39 @@ void value_read_parallel(struct loader *l, const struct toml_node *node, void *t
 {
     char wrong[64];
     char right[64];
+    snprintf(right, sizeof(right), "write a number from 1 to %d, or \"auto\"", CONFIG_PARALLEL_MAX);
+    if (node->type == NODE_STRING) {
+        if (strcmp(node->string, "auto") == 0)
+            *(unsigned *)to = CONFIG_PARALLEL_AUTO;
+        else
+            refuse_text(l, node, "is unknown", right);
+        return;
+    }
     if (node->integer >= 1 && node->integer <= CONFIG_PARALLEL_MAX) {
         *(unsigned *)to = (unsigned)node->integer;
         return;
     }
     snprintf(wrong, sizeof(wrong), "is %" PRId64, node->integer);
-    snprintf(right, sizeof(right), "write a number from 1 to %d", CONFIG_PARALLEL_MAX);
     value_refuse(l, node, wrong, right);
+}
+
+void value_read_rate(struct loader *l, const struct toml_node *node, void *to)
+{
+    static const char RIGHT[] = "write bytes a second from \"64 KiB\" to \"1 TiB\", such as "
+                                "\"10 MiB\", or 0 for no limit";
+    char wrong[64];
+    uint64_t rate = node->integer < 0 ? UINT64_MAX : (uint64_t)node->integer;
+    bool is_text = node->type == NODE_STRING;
+    if (is_text && text_parse_bytes(node->string, &rate) != 0) {
+        refuse_text(l, node, "is no amount", RIGHT);
+    } else if (rate == 0 || (rate >= CONFIG_RATE_MIN && rate <= CONFIG_RATE_MAX)) {
+        *(uint64_t *)to = rate;
+    } else if (is_text) {
+        refuse_text(l, node, rate < CONFIG_RATE_MIN ? "is too little" : "is too much", RIGHT);
+    } else {
+        snprintf(wrong, sizeof(wrong), "is %" PRId64, node->integer);
+        value_refuse(l, node, wrong, RIGHT);
+    }
 }
 
 void value_read_bool(struct loader *l, const struct toml_node *node, void *to)

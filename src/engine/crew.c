@@ -33,8 +33,10 @@ enum member_status { MEMBER_WAITING, MEMBER_RUNNING, MEMBER_DONE };
 struct member {
     struct crew *crew;
     const char *name;
+    struct crew_task task;
+    size_t at;       /* its place in the crew */
     size_t ancestor; /* the nearest one in the crew, or NO_MEMBER */
-    bool is_new;     /* the remote has nothing of it yet */
+    uint64_t rank;   /* bytes that it and the longest row of those who wait for it have to send */
     bool is_late;    /* it failed the last time: after all others */
     enum member_status status;
     pid_t pid;
@@ -43,7 +45,8 @@ struct member {
     struct loop_timer *silence;
     struct lines lines;
     struct flood flood;
-    bool told_end; /* its EVENT_DATASET_FINISHED came */
+    uint64_t bytes; /* of the step that is under way, as told last */
+    bool told_end;  /* its EVENT_DATASET_FINISHED came */
     bool failed;
     bool cut_off;     /* it failed by its connection to the remote */
     struct err fault; /* why we ended it */
@@ -51,12 +54,14 @@ struct member {
 
 struct crew {
     struct cycle_spec spec;
+    struct pace own_pace; /* where the spec has none */
     void (*on_idle)(void *arg);
     void *arg;
-    struct member **v;
+    struct member **v;     /* ancestors before descendants */
+    struct member **order; /* who begins first; NULL until crew_start */
     size_t n, cap;
     size_t running;
-    size_t first_waiting; /* no member before it waits */
+    size_t first_waiting; /* in `order`: no member before it waits */
     uint64_t failed;
     bool stopping;
     bool reconnecting;
@@ -68,6 +73,11 @@ struct crew *crew_new(const struct cycle_spec *spec, void (*on_idle)(void *arg),
 {
     struct crew *crew = mem_zalloc(1, sizeof(*crew));
     crew->spec = *spec;
+    if (spec->pace == NULL) {
+        pace_init(&crew->own_pace);
+        crew->spec.pace = &crew->own_pace;
+    }
+    pace_begin(crew->spec.pace, spec->connection == NULL ? PACE_MAX : PACE_MAX_SSH);
     crew->on_idle = on_idle;
     crew->arg = arg;
     return crew;
@@ -102,17 +112,19 @@ void crew_free(struct crew *crew)
         free(member);
     }
     free(crew->v);
+    free(crew->order);
     free(crew);
 }
 
-void crew_add(struct crew *crew, const char *name, bool is_new)
+void crew_add(struct crew *crew, const struct crew_task *task)
 {
     struct member *member = mem_zalloc(1, sizeof(*member));
+    const char *name = task->ds->name;
     member->crew = crew;
     member->name = name;
+    member->task = *task;
     member->fd = -1;
     member->ancestor = NO_MEMBER;
-    member->is_new = is_new;
     member->is_late = crew->spec.failed != NULL && crew->spec.failed(crew->spec.arg, name);
     lines_init(&member->lines, EVENT_LINE_MAX);
     /* Parents come first, so the nearest ancestor is the newest member or an ancestor of it. */
@@ -121,6 +133,7 @@ void crew_add(struct crew *crew, const char *name, bool is_new)
         i = crew->v[i]->ancestor;
     member->ancestor = i;
     crew->v = mem_grow(crew->v, crew->n, &crew->cap, sizeof(struct member *));
+    member->at = crew->n;
     crew->v[crew->n++] = member;
 }
 
@@ -195,6 +208,20 @@ static int check_event(const struct member *member, const struct event *event, s
     return 0;
 }
 
+/* Tells the pace what got done. */
+static void note_work(struct member *member, const struct event *event)
+{
+    struct crew *crew = member->crew;
+    bool ended = event->kind == EVENT_STEP_FINISHED;
+    if (event->kind == EVENT_STEP_STARTED)
+        member->bytes = 0;
+    if (event->kind != EVENT_STEP_PROGRESS && !ended)
+        return;
+    uint64_t more = event->bytes > member->bytes ? event->bytes - member->bytes : 0;
+    member->bytes = event->bytes;
+    pace_note(crew->spec.pace, clock_monotonic_ms(), (unsigned)crew->running, more, ended ? 1 : 0);
+}
+
 static int take_line(void *arg, char *line, size_t len, struct err *e)
 {
     struct member *member = arg;
@@ -212,6 +239,7 @@ static int take_line(void *arg, char *line, size_t len, struct err *e)
                 count_failure(member);
             member->cut_off = err_code_is_connection(event.code);
         }
+        note_work(member, &event);
         emit(member->crew, &event);
     }
     event_memory_free(memory);
@@ -241,18 +269,28 @@ static bool read_events(struct member *member, size_t max)
     return true;
 }
 
+static size_t most_at_a_time(const struct crew *crew)
+{
+    unsigned parallel = crew->spec.config->parallel;
+    return parallel == CONFIG_PARALLEL_AUTO ? crew->spec.pace->limit : parallel;
+}
+
+static void start_ready(struct crew *crew);
+
 static void handle_readable(void *arg, short revents)
 {
     struct member *member = arg;
+    struct crew *crew = member->crew;
+    size_t most = most_at_a_time(crew);
     (void)revents;
     restart_silence(member);
     if (!read_events(member, READ_MAX)) {
         loop_remove_fd(member->watch);
         member->watch = NULL;
     }
+    if (most_at_a_time(crew) > most)
+        start_ready(crew);
 }
-
-static void start_ready(struct crew *crew);
 
 static void handle_reconnected(void *arg, const struct err *e)
 {
@@ -334,7 +372,10 @@ static void start_member(struct member *member)
     struct crew *crew = member->crew;
     struct worker_task task = {.config = crew->spec.config,
                                .sites = crew->spec.sites,
+                               .limiter = crew->spec.limiter,
                                .name = member->name,
+                               .listed = member->task.ds,
+                               .listed_ms = member->task.listed_ms,
                                .cycle = crew->spec.number,
                                .ancestor_failed = ancestor_failed(crew, member),
                                .dryrun = crew->spec.dryrun};
@@ -358,17 +399,52 @@ static void start_member(struct member *member)
 static bool is_ready(const struct crew *crew, const struct member *member)
 {
     for (size_t i = member->ancestor; i != NO_MEMBER; i = crew->v[i]->ancestor)
-        if (crew->v[i]->is_new && crew->v[i]->status != MEMBER_DONE)
+        if (crew->v[i]->task.is_new && crew->v[i]->status != MEMBER_DONE)
             return false;
     return true;
+}
+
+/* The nearest ancestor that a member waits for, or NULL. */
+static struct member *awaited(const struct crew *crew, const struct member *member)
+{
+    size_t i = member->ancestor;
+    while (i != NO_MEMBER && !crew->v[i]->task.is_new)
+        i = crew->v[i]->ancestor;
+    return i == NO_MEMBER ? NULL : crew->v[i];
+}
+
+static int larger_first(const void *a, const void *b)
+{
+    const struct member *x = *(struct member *const *)a;
+    const struct member *y = *(struct member *const *)b;
+    if (x->rank != y->rank)
+        return x->rank > y->rank ? -1 : 1;
+    return (x->at > y->at) - (x->at < y->at);
+}
+
+/* Descendants come after their ancestors, so from the end each has its rank before it counts. */
+static void put_in_order(struct crew *crew)
+{
+    for (size_t i = crew->n; i-- > 0;) {
+        struct member *member = crew->v[i];
+        member->rank += member->task.bytes;
+        struct member *above = awaited(crew, member);
+        if (above != NULL && above->rank < member->rank)
+            above->rank = member->rank;
+    }
+    crew->order = mem_alloc(crew->n * sizeof(struct member *));
+    for (size_t i = 0; i < crew->n; i++)
+        crew->order[i] = crew->v[i];
+    if (crew->n > 1)
+        qsort(crew->order, crew->n, sizeof(struct member *), larger_first);
 }
 
 /* Starts those that may, of those that failed the last time or of all others. */
 static void start_some(struct crew *crew, bool late)
 {
     for (size_t i = crew->first_waiting; i < crew->n; i++) {
-        struct member *member = crew->v[i];
-        if (crew->running >= crew->spec.config->parallel)
+        struct member *member = crew->order[i];
+        if (crew->running >= most_at_a_time(crew))
             break;
         if (member->status == MEMBER_WAITING && member->is_late == late && is_ready(crew, member))
             start_member(member);
@@ -384,7 +460,7 @@ static void start_ready(struct crew *crew)
             start_some(crew, true);
         }
         while (crew->first_waiting < crew->n &&
-               crew->v[crew->first_waiting]->status != MEMBER_WAITING)
+               crew->order[crew->first_waiting]->status != MEMBER_WAITING)
             crew->first_waiting++;
         /* One that could not be started is done already, and others may have waited for it. */
     } while (starts && crew->running == 0 && crew->first_waiting < crew->n);
@@ -395,6 +471,7 @@ static void start_ready(struct crew *crew)
 
 void crew_start(struct crew *crew)
 {
+    put_in_order(crew);
     start_ready(crew);
 }
 

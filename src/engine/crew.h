@@ -1,13 +1,15 @@
 /*
  * The workers of a cycle: at most so many at a time. A dataset waits for those above it that the
  * remote does not have yet, since they have to be there first, and for no other: what is slow or
- * stuck holds up nobody below it. Those that failed the last time come after all that did not. What
- * workers say is checked before it is believed, and a worker that says anything odd is ended.
+ * stuck holds up nobody below it. Those with most to send begin first, so that none of them is left
+ * alone at the end; what others wait for counts theirs, too. Those that failed the last time come
+ * after all that did not. What workers say is checked before it is believed, and a worker that says anything odd is ended.
  */
 #ifndef BACKUPD_ENGINE_CREW_H
 #define BACKUPD_ENGINE_CREW_H
 
 #include "cycle.h"
+#include "inventory.h"
 
 struct crew;
 
@@ -17,9 +19,16 @@ struct crew *crew_new(const struct cycle_spec *spec, void (*on_idle)(void *arg),
 /* Kills what still runs, and frees it. NULL is fine. */
 void crew_free(struct crew *crew);
 
-/* Adds a dataset with work, ancestors before descendants; `is_new`: the remote has nothing of it
- * yet. `name` must outlive the crew. */
-void crew_add(struct crew *crew, const char *name, bool is_new);
+/* A dataset with work. */
+struct crew_task {
+    const struct dataset *ds; /* as the cycle listed it; must outlive the crew */
+    int64_t listed_ms;        /* monotonic: when that listing began */
+    uint64_t bytes;           /* what it has to send, as far as is known */
+    bool is_new;              /* the remote has nothing of it yet */
+};
+
+/* Adds a dataset, ancestors before descendants. */
+void crew_add(struct crew *crew, const struct crew_task *task);
 
 /* Starts as many workers as may run. */
 void crew_start(struct crew *crew);

@@ -7,6 +7,7 @@
 #include "clock.h"
 #include "command.h"
 #include "crew.h"
+#include "estimate.h"
 #include "job.h"
 #include "mem.h"
 #include "plan.h"
@@ -28,6 +29,7 @@ struct cycle {
     struct discovery listings[SIDE_COUNT][WHAT_COUNT];
     struct discovery pool[SIDE_COUNT];
     bool missing[SIDE_COUNT]; /* its root does not exist */
+    int64_t began_ms;         /* monotonic; no listing is older */
     unsigned pending;         /* listings and looks that run, and a connection being made */
     bool connecting;
     struct err error; /* the first that fails the cycle as a whole */
@@ -187,6 +189,7 @@ struct cycle *cycle_start(const struct cycle_spec *spec)
 {
     struct cycle *cycle = mem_zalloc(1, sizeof(*cycle));
     cycle->spec = *spec;
+    cycle->began_ms = clock_monotonic_ms();
     inventory_init(&cycle->inv);
     struct event event = {.kind = EVENT_CYCLE_STARTED, .flag = spec->dryrun};
     emit(cycle, &event);
@@ -316,7 +319,12 @@ static void plan_dataset(struct cycle *cycle, const struct dataset *ds)
     if (rc != 0)
         tell_finished(cycle, ds, &e);
     else if (has_work)
-        crew_add(cycle->crew, ds->name, rules.has_remote && ds->side[SIDE_REMOTE].snapshots.n == 0);
+        crew_add(cycle->crew,
+                 &(struct crew_task){.ds = ds,
+                                     .listed_ms = cycle->began_ms,
+                                     .bytes = estimate_transfers(&plan, ds),
+                                     .is_new = rules.has_remote &&
+                                               ds->side[SIDE_REMOTE].snapshots.n == 0});
     else
         tell_finished(cycle, ds, NULL);
     plan_fini(&plan);

@@ -8,6 +8,8 @@
 #include "config.h"
 #include "connection.h"
 #include "event.h"
+#include "limiter.h"
+#include "pace.h"
 #include "sites.h"
 
 struct cycle;
@@ -27,6 +29,8 @@ struct cycle_spec {
     const struct config *config;
     const struct sites *sites;
     struct connection *connection; /* NULL: the remote is not reached through ssh */
+    struct limiter *limiter;       /* of all transfers together; NULL: none */
+    struct pace *pace; /* looked at where parallel is "auto"; NULL: as if nothing was found yet */
     uint64_t number;
     bool dryrun;
     cycle_event_fn *on_event;

@@ -94,6 +94,7 @@ static void take_config(struct engine *engine)
     free(engine->config);
     engine->config = engine->next_config;
     engine->next_config = NULL;
+    limiter_set(engine->limiter, engine->config->rate_limit);
     connect_sites(engine);
     tell_configuration(engine);
     if (history_moves) {
@@ -135,6 +136,9 @@ struct engine *engine_new(struct config *config, const struct engine_options *op
     engine->lock = -1;
     state_init(&engine->state);
     retries_init(&engine->retries);
+    pace_init(&engine->pace);
+    engine->limiter = limiter_new();
+    limiter_set(engine->limiter, config->rate_limit);
     if (take_lock(engine, e) != 0)
         goto fail;
     engine->loop = loop_new(e);
@@ -231,6 +235,7 @@ void engine_free(struct engine *engine)
     if (engine->lock >= 0)
         close(engine->lock);
     retries_fini(&engine->retries);
+    limiter_free(engine->limiter);
     state_fini(&engine->state);
     config_fini(engine->config);
     free(engine->config);

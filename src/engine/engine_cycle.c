@@ -167,6 +167,8 @@ static void run_cycle(void *arg)
                               .config = engine->config,
                               .sites = &engine->sites,
                               .connection = engine->connection,
+                              .limiter = engine->limiter,
+                              .pace = &engine->pace,
                               .number = engine->state.cycle + 1,
                               .dryrun = engine->options.dryrun,
                               .on_event = handle_event,

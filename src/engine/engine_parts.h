@@ -19,6 +19,8 @@ struct engine {
     struct loop *loop;
     struct sites sites;
     struct connection *connection;
+    struct limiter *limiter;             /* rate_limit; workers and relays share it */
+    struct pace pace;                    /* outlives the cycles, which are often short */
     char socket_stem[INSTANCE_PATH_MAX]; /* of the shared connections' sockets; "" : none */
     char web_socket[INSTANCE_PATH_MAX];  /* of the web role; "" : none */
     unsigned connections;                /* made so far: each has a socket of its own */

@@ -52,8 +52,11 @@ static void handle_reload(void *arg, int signo)
             free(engine->next_config);
         }
         engine->next_config = config;
+        limiter_set(engine->limiter, config->rate_limit);
         if (engine->cycle != NULL || snapper_is_busy(engine->snapper)) {
-            engine_note(engine, LEVEL_INFO, "the new configuration is used from the next cycle on");
+            engine_note(
+                engine, LEVEL_INFO, "the new configuration is used from the next cycle on%s",
+                config->rate_limit == engine->config->rate_limit ? "" : ", its rate_limit now");
         } else {
             engine_take_config_if_free(engine);
             if (!engine->options.once)

@@ -126,13 +126,28 @@ static int spare_held_and_cloned(struct refresh *refresh, struct loop *loop,
     return 0;
 }
 
-int refresh_dataset(struct refresh *refresh, struct loop *loop, const struct config *config,
-                    const struct sites *sites, const char *name, struct err *e)
+static void begin(struct refresh *refresh, const struct config *config, const char *name)
 {
     memset(refresh, 0, sizeof(*refresh));
     inventory_init(&refresh->inv);
     refresh->ds = inventory_get(&refresh->inv, name);
     refresh->rules = config_rules_for(config, name);
+}
+
+/* Builds the plan for the target, and validates it. */
+static int make_plan(struct refresh *refresh, struct err *e)
+{
+    plan_build(&refresh->plan, refresh->ds, &refresh->target);
+    if (plan_check_strangers(&refresh->plan, refresh->ds, &refresh->target,
+                             &refresh->target.error) != 0)
+        refresh->plan.n = 0;
+    return plan_validate(&refresh->plan, refresh->ds, &refresh->target, &refresh->rules, e);
+}
+
+int refresh_dataset(struct refresh *refresh, struct loop *loop, const struct config *config,
+                    const struct sites *sites, const char *name, struct err *e)
+{
+    begin(refresh, config, name);
     int64_t stall_ms = config->stall_timeout * 1000;
     for (int side = 0; side < SIDE_COUNT; side++) {
         if (side == SIDE_REMOTE && !refresh->rules.has_remote)
@@ -145,11 +160,50 @@ int refresh_dataset(struct refresh *refresh, struct loop *loop, const struct con
     refresh->planned = true;
     if (spare_held_and_cloned(refresh, loop, sites, stall_ms, e) != 0)
         return err_wrap(e, "cannot read holds and clones");
-    plan_build(&refresh->plan, refresh->ds, &refresh->target);
-    if (plan_check_strangers(&refresh->plan, refresh->ds, &refresh->target,
-                             &refresh->target.error) != 0)
-        refresh->plan.n = 0;
-    return plan_validate(&refresh->plan, refresh->ds, &refresh->target, &refresh->rules, e);
+    return make_plan(refresh, e);
+}
+
+/* I8: `listed` is left out, because this process did not list anything: the validator then refuses
+ * every deletion. */
+static void copy_side(struct refresh *refresh, enum side side, const struct holding *from)
+{
+    struct holding *to = &refresh->ds->side[side];
+    to->exists = from->exists;
+    to->type = from->type;
+    to->encrypted = from->encrypted;
+    to->space = from->space;
+    for (size_t i = 0; i < from->snapshots.n; i++)
+        inventory_add_snapshot(&refresh->inv, refresh->ds, side, &from->snapshots.v[i]);
+    for (size_t i = 0; i < from->bookmarks.n; i++)
+        inventory_add_bookmark(&refresh->inv, refresh->ds, side, &from->bookmarks.v[i]);
+}
+
+/* Whether there are transfers to be made, and nothing else at all. */
+static bool has_only_transfers(const struct refresh *refresh)
+{
+    const struct dataset *ds = refresh->ds;
+    return ds->side[SIDE_LOCAL].exists && refresh->target.error.code == ERR_NONE &&
+           refresh->plan.n > 0 && plan_count_transfers(&refresh->plan) == refresh->plan.n &&
+           target_missing_bookmark(&refresh->target, ds) == TARGET_NONE &&
+           target_old_bookmark(&refresh->target, ds, 0) == TARGET_NONE;
+}
+
+bool refresh_reuse(struct refresh *refresh, const struct config *config,
+                   const struct dataset *listed)
+{
+    struct err ignored = ERR_INIT; /* a listing of our own then says it */
+    begin(refresh, config, listed->name);
+    if (listed->side[SIDE_REMOTE].token == NULL) {
+        for (int side = 0; side < SIDE_COUNT; side++)
+            copy_side(refresh, (enum side)side, &listed->side[side]);
+        inventory_sort(&refresh->inv);
+        target_build(&refresh->target, refresh->ds, &refresh->rules);
+        refresh->planned = true;
+        refresh->reused = make_plan(refresh, &ignored) == 0 && has_only_transfers(refresh);
+    }
+    if (!refresh->reused)
+        refresh_fini(refresh);
+    return refresh->planned;
 }
 
 void refresh_fini(struct refresh *refresh)

@@ -1,4 +1,4 @@
-/* A fresh listing of one dataset on both sides, and the plan that follows from it. */
+/* A listing of one dataset on both sides, and the plan that follows from it. */
 #ifndef BACKUPD_ENGINE_REFRESH_H
 #define BACKUPD_ENGINE_REFRESH_H
 
@@ -14,6 +14,7 @@ struct refresh {
     struct target target;
     struct plan plan;
     bool planned;
+    bool reused; /* it is of a listing that somebody else made */
 };
 
 /*
@@ -25,6 +26,14 @@ struct refresh {
  */
 int refresh_dataset(struct refresh *refresh, struct loop *loop, const struct config *config,
                     const struct sites *sites, const char *name, struct err *e);
+
+/*
+ * Does the same with what was listed a short while ago, and lists nothing. It is good for transfers
+ * alone: false, with `refresh` empty, where there is none, and where a snapshot or a bookmark would
+ * be destroyed (I8), a bookmark is missing, a receive was interrupted, or something is wrong.
+ */
+bool refresh_reuse(struct refresh *refresh, const struct config *config,
+                   const struct dataset *listed);
 
 void refresh_fini(struct refresh *refresh);
 

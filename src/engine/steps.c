@@ -1,10 +1,12 @@
 #include "steps.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "command.h"
 #include "destination.h"
 #include "job.h"
+#include "mem.h"
 #include "transfer.h"
 
 static int64_t stall_ms(const struct steps *steps)
@@ -27,27 +29,96 @@ static int run(struct steps *steps, enum side side, struct argv *argv, struct er
     return job_run_plain(steps->loop, site(steps, side), argv, stall_ms(steps), e);
 }
 
-/* I8: what is destroyed was listed by this very process, and is named snapshot by snapshot. */
-static int destroy_step(struct steps *steps, size_t at, struct err *e)
+static bool is_deletion(const struct step *step)
 {
-    const struct step *step = &steps->refresh.plan.v[at];
-    const struct snapset *set = &steps->refresh.ds->side[step->side].snapshots;
-    size_t next = step->start;
-    int rc = 0;
-    while (next <= step->end && rc == 0 && !steps->stop) {
-        struct argv argv;
-        argv_init(&argv);
-        size_t before = next;
-        command_destroy_snapshots(&argv, steps->full[step->side], set, &next, step->end);
-        rc = run(steps, step->side, &argv, e);
-        if (rc != 0)
-            next = before;
-        else
-            report_step_progress(&steps->report, at, 0, 0); /* a sign of life */
+    return step->op == OP_DELETION || step->op == OP_RANGE_DELETION;
+}
+
+/* Deletions on one side that are done together. */
+struct destruction {
+    struct steps *steps;
+    enum side side;
+    size_t at, last; /* the step that is under way, and the last one */
+    size_t *places;  /* what goes, in the order of the steps */
+    size_t count;
+    size_t done;  /* how many of `places` went */
+    size_t begun; /* where in `places` the step that is under way begins */
+};
+
+static size_t step_size(const struct step *step)
+{
+    return step->end - step->start + 1;
+}
+
+/* Takes step `at` and those that can go along. Plan.h: among deletions the order is free. */
+static void gather(struct destruction *d, struct steps *steps, size_t at)
+{
+    const struct plan *plan = &steps->refresh.plan;
+    *d = (struct destruction){.steps = steps, .side = plan->v[at].side, .at = at, .last = at};
+    while (!steps->one_by_one && d->last + 1 < plan->n && is_deletion(&plan->v[d->last + 1]) &&
+           plan->v[d->last + 1].side == d->side)
+        d->last++;
+    size_t total = 0;
+    for (size_t i = at; i <= d->last; i++)
+        total += step_size(&plan->v[i]);
+    d->places = mem_alloc(total * sizeof(*d->places));
+    for (size_t i = at; i <= d->last; i++)
+        for (size_t place = plan->v[i].start; place <= plan->v[i].end; place++)
+            d->places[d->count++] = place;
+}
+
+/* Says what became of the steps, now that `done` is what it is. */
+static void tell_destroyed(struct destruction *d)
+{
+    const struct report *report = &d->steps->report;
+    for (;;) {
+        size_t size = step_size(&d->steps->refresh.plan.v[d->at]);
+        if (d->done - d->begun < size) {
+            report_step_progress(report, d->at, 0, 0); /* a sign of life */
+            return;
+        }
+        report_step_finished(report, d->at, 0, size, NULL);
+        if (d->at == d->last)
+            return;
+        d->begun += size;
+        report_step_started(report, ++d->at, false);
     }
-    if (rc == 0 && next <= step->end)
+}
+
+/* I8: what is destroyed was listed by this very process, and is named snapshot by snapshot. */
+static int destroy_some(struct destruction *d, struct err *e)
+{
+    const struct snapset *set = &d->steps->refresh.ds->side[d->side].snapshots;
+    size_t next = d->done;
+    struct argv argv;
+    argv_init(&argv);
+    command_destroy_snapshots(&argv, d->steps->full[d->side], set, d->places, d->count, &next);
+    if (run(d->steps, d->side, &argv, e) != 0)
+        return -1;
+    d->done = next;
+    tell_destroyed(d);
+    return 0;
+}
+
+static int destroy(struct steps *steps, size_t *at, struct err *e)
+{
+    struct destruction d;
+    int rc = 0;
+    gather(&d, steps, *at);
+    bool together = d.last > *at;
+    report_step_started(&steps->report, *at, false);
+    while (d.done < d.count && rc == 0 && !steps->stop)
+        rc = destroy_some(&d, e);
+    if (rc != 0 && together && !err_code_is_connection(e->code)) {
+        steps->one_by_one = true;
+        steps->again = AGAIN_AT_ONCE;
+    }
+    if (rc == 0 && d.done < d.count)
         rc = err_set(e, ERR_INTERRUPTED, "ended because backupd is stopping");
-    report_step_finished(&steps->report, at, 0, next - step->start, rc == 0 ? NULL : e);
+    if (rc != 0)
+        report_step_finished(&steps->report, d.at, 0, d.done - d.begun, e);
+    *at = d.at;
+    free(d.places);
     return rc;
 }
 
@@ -101,6 +172,7 @@ static int try_transfer(struct steps *steps, const struct attempt *attempt, uint
                                 .to = site(steps, SIDE_REMOTE),
                                 .send = &send,
                                 .receive = &receive,
+                                .limiter = steps->limiter,
                                 .stall_ms = stall_ms(steps),
                                 .on_progress = hand_on_progress,
                                 .arg = &progress,
@@ -126,17 +198,35 @@ static int roll_back(struct steps *steps, struct err *e)
     return 0;
 }
 
+/* Whether a transfer can have failed in this way because a side is not any more as it was listed. */
+static bool listing_may_be_why(enum err_code code)
+{
+    switch (code) {
+    case ERR_DATASET_MISSING:
+    case ERR_SNAPSHOT_MISSING:
+    case ERR_EXISTS:
+    case ERR_MODIFIED:
+    case ERR_BASE_MISSING:
+        return true;
+    default:
+        return false;
+    }
+}
+
 static int transfer_or_roll_back(struct steps *steps, const struct attempt *attempt,
                                  uint64_t *ret_bytes, struct err *e)
 {
     if (try_transfer(steps, attempt, ret_bytes, e) == 0)
         return 0;
-    steps->look_again = e->code == ERR_BUSY;
-    if (e->code == ERR_MODIFIED && steps->config->rollback && !steps->rolled_back) {
+    if (e->code == ERR_BUSY)
+        steps->again = AGAIN_LATER;
+    else if (steps->refresh.reused && listing_may_be_why(e->code))
+        steps->again = AGAIN_AT_ONCE;
+    else if (e->code == ERR_MODIFIED && steps->config->rollback && !steps->rolled_back) {
         if (roll_back(steps, e) != 0)
             return -1;
         steps->rolled_back = true;
-        steps->look_again = true;
+        steps->again = AGAIN_AT_ONCE;
     }
     return -1;
 }
@@ -268,17 +358,21 @@ int steps_resume(struct steps *steps, size_t at, const char *token, bool full, s
     return finish_transfer(steps, &attempt, full, e);
 }
 
-int steps_run(struct steps *steps, size_t at, struct err *e)
+static int transfer_step(struct steps *steps, size_t at, struct err *e)
 {
-    const struct step *step = &steps->refresh.plan.v[at];
     struct attempt attempt = {.at = at};
+    bool full = steps->refresh.plan.v[at].op == OP_INITIAL_TRANSFER;
     report_step_started(&steps->report, at, false);
-    if (step->op == OP_DELETION || step->op == OP_RANGE_DELETION)
-        return destroy_step(steps, at, e);
-    bool full = step->op == OP_INITIAL_TRANSFER;
     if (full && prepare(steps, &attempt.receive_flags, e) != 0) {
         report_step_finished(&steps->report, at, 0, 0, e);
         return -1;
     }
     return finish_transfer(steps, &attempt, full, e);
+}
+
+int steps_run(struct steps *steps, size_t *at, struct err *e)
+{
+    if (is_deletion(&steps->refresh.plan.v[*at]))
+        return destroy(steps, at, e);
+    return transfer_step(steps, *at, e);
 }

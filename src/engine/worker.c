@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <stdlib.h>
 
+#include "clock.h"
 #include "command.h"
 #include "job.h"
 #include "mem.h"
@@ -17,6 +18,15 @@ static void handle_term(void *arg, int signo)
 {
     (void)signo;
     *(bool *)arg = true;
+}
+
+/* Plans from the cycle's own listing, once, where that will do. */
+static bool reuse_listing(struct steps *steps, const struct worker_task *task)
+{
+    if (steps->looked || task->dryrun || task->listed == NULL ||
+        clock_monotonic_ms() - task->listed_ms >= LISTING_FRESH_MS)
+        return false;
+    return refresh_reuse(&steps->refresh, steps->config, task->listed);
 }
 
 /* Lists and plans the dataset anew. */
@@ -91,7 +101,8 @@ static int discard_token(struct steps *steps, const char *why, struct err *e)
     if (job_run_plain(steps->loop, &steps->sites->side[SIDE_REMOTE], &argv,
                       steps->config->stall_timeout * 1000, e) == 0)
         return 0;
-    steps->look_again = e->code == ERR_BUSY;
+    if (e->code == ERR_BUSY)
+        steps->again = AGAIN_LATER;
     return err_wrap(e, "cannot discard the interrupted receive");
 }
 
@@ -150,14 +161,15 @@ static int run_plan(struct steps *steps, struct err *e)
     struct err first = ERR_INIT;
     for (size_t i = 0; i < steps->refresh.plan.n && !steps->stop; i++) {
         char what[700];
+        if (steps_run(steps, &i, e) == 0)
+            continue;
         step_describe(&steps->refresh.plan.v[i], steps->refresh.ds, &steps->refresh.target, what,
                       sizeof(what));
-        if (steps_run(steps, i, e) == 0)
-            continue;
         err_wrap(e, "cannot %s", what);
         keep_first(&first, e);
         enum op op = steps->refresh.plan.v[i].op;
-        if (op == OP_INITIAL_TRANSFER || op == OP_RANGE_TRANSFER || err_code_is_connection(e->code))
+        if (op == OP_INITIAL_TRANSFER || op == OP_RANGE_TRANSFER || steps->again != AGAIN_NEVER ||
+            err_code_is_connection(e->code))
             break;
     }
     if (first.code == ERR_NONE && steps->stop)
@@ -182,9 +194,12 @@ static int join_names(struct steps *steps, struct err *e)
 }
 
 /* From a listing to the last step. */
-static int work(struct steps *steps, bool dryrun, struct err *e)
+static int work(struct steps *steps, const struct worker_task *task, struct err *e)
 {
-    if (refresh_again(steps, e) != 0)
+    bool dryrun = task->dryrun;
+    bool reused = reuse_listing(steps, task); /* the cycle has told this plan already */
+    steps->looked = true;
+    if (!reused && refresh_again(steps, e) != 0)
         return -1;
     if (!steps->refresh.ds->side[SIDE_LOCAL].exists)
         return 0; /* I9: its source is gone, and the remote stays as it is, its token too */
@@ -227,16 +242,19 @@ static void pause_ms(struct steps *steps, int64_t ms)
 
 /* A receive that has ended at last, or went on before it failed, leaves a token that the listing
  * did not have: begins with a new one. */
-static int work_patiently(struct steps *steps, bool dryrun, struct err *e)
+static int work_patiently(struct steps *steps, const struct worker_task *task, struct err *e)
 {
-    for (int tries = 0;; tries++) {
-        steps->look_again = false;
-        if (work(steps, dryrun, e) == 0)
+    int waits = 0;
+    for (;;) {
+        steps->again = AGAIN_NEVER;
+        if (work(steps, task, e) == 0)
             return 0;
-        if (!steps->look_again || tries == BUSY_RETRIES || steps->stop)
+        if (steps->again == AGAIN_NEVER || waits == BUSY_RETRIES || steps->stop)
             return -1;
-        if (e->code == ERR_BUSY) {
-            if (tries == 0)
+        if (steps->again == AGAIN_AT_ONCE) {
+            report_note(&steps->report, LEVEL_INFO, "looking again after this: %s", e->msg);
+        } else {
+            if (waits++ == 0)
                 report_note(&steps->report, LEVEL_INFO,
                             "waiting for another receive to end, as it seems: %s", e->msg);
             pause_ms(steps, BUSY_RETRY_MS);
@@ -254,6 +272,7 @@ int worker_main(void *arg, int fd)
     struct steps steps = {
         .config = task->config,
         .sites = task->sites,
+        .limiter = task->limiter,
         .ancestor_failed = task->ancestor_failed,
         .report = {.fd = fd, .cycle = task->cycle, .dataset = task->name},
     };
@@ -265,7 +284,7 @@ int worker_main(void *arg, int fd)
     if (rc == 0)
         rc = join_names(&steps, &e);
     if (rc == 0)
-        rc = work_patiently(&steps, task->dryrun, &e);
+        rc = work_patiently(&steps, task, &e);
     report_finished(&steps.report, rc == 0 ? NULL : &e);
     refresh_fini(&steps.refresh);
     loop_free(steps.loop);

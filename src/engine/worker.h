@@ -1,17 +1,29 @@
 /*
- * A worker: one dataset, from a fresh listing to the last step, in plain code that may wait. It is
- * a fork of the engine and tells it everything as events, one JSON object a line.
+ * A worker: one dataset, from a listing to the last step, in plain code that may wait. It is a fork
+ * of the engine and tells it everything as events, one JSON object a line.
+ *
+ * Where the cycle's own listing is young and there is nothing to do but transfers, it plans from
+ * that. What has changed since then makes a transfer fail, because zfs takes an increment only onto
+ * its base; the dataset is then listed and planned anew, once, in the same cycle.
  */
 #ifndef BACKUPD_ENGINE_WORKER_H
 #define BACKUPD_ENGINE_WORKER_H
 
 #include "config.h"
+#include "inventory.h"
+#include "limiter.h"
 #include "sites.h"
+
+/* A listing that began this long ago is not planned from any more. */
+#define LISTING_FRESH_MS 60000
 
 struct worker_task {
     const struct config *config;
     const struct sites *sites;
-    const char *name; /* of the dataset, below the roots */
+    struct limiter *limiter;      /* of all transfers together; NULL: none */
+    const char *name;             /* of the dataset, below the roots */
+    const struct dataset *listed; /* what the cycle listed of it; NULL: nothing */
+    int64_t listed_ms;            /* monotonic: when that listing began */
     uint64_t cycle;
     bool ancestor_failed; /* in this cycle, so that the remote may lack it */
     bool dryrun;          /* runs every listing and no command that changes anything */

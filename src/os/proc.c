@@ -16,6 +16,7 @@
 #include "clock.h"
 #include "mem.h"
 #include "proc_spawn.h"
+#include "system.h"
 
 /* From SIGTERM to SIGKILL. */
 #define KILL_AFTER_MS 2000
@@ -303,6 +304,14 @@ static int make_pipe(int *ret_ours, int *ret_childs)
     *ret_ours = ends[0];
     *ret_childs = ends[1];
     return fcntl(ends[0], F_SETFL, O_NONBLOCK);
+}
+
+int proc_make_pipe(int ret_fds[2])
+{
+    if (pipe2(ret_fds, O_CLOEXEC) != 0)
+        return -1;
+    system_enlarge_pipe(ret_fds[1]);
+    return 0;
 }
 
 /* Spawns it, with its three standard descriptors and the extra ones. Returns its pid, or -1. */

@@ -82,6 +82,12 @@ void proc_abandon(struct proc *proc);
 /* Its pid, which is also its process group. */
 pid_t proc_pid(const struct proc *proc);
 
+/*
+ * A pipe to join two children, as large as the kernel allows, so that neither waits for the other
+ * at every turn. Both ends close on exec. Returns 0, or -1 and errno.
+ */
+int proc_make_pipe(int ret_fds[2]);
+
 /* A worker: forks, and runs `fn` in the child, whose return value is its exit status. */
 typedef int proc_fork_fn(void *arg, int fd);
 
@@ -94,6 +100,15 @@ typedef int proc_fork_fn(void *arg, int fd);
  * loop_watch_child.
  */
 pid_t proc_fork(struct loop *loop, proc_fork_fn *fn, void *arg, int *ret_fd, struct err *e);
+
+/*
+ * Forks a child that goes on in our own program, too, between two others: `fn(arg, -1)` with `in_fd`
+ * and `out_fd`, which stay the caller's, as descriptors 0 and 1, /dev/null as 2, and no other.
+ * SIGPIPE is ignored in it. Returns the pid, or -1 and `e`. The caller watches it with
+ * loop_watch_child.
+ */
+pid_t proc_fork_filter(struct loop *loop, proc_fork_fn *fn, void *arg, int in_fd, int out_fd,
+                       struct err *e);
 
 /* SIGTERM or SIGKILL to a process group; a group that is gone is fine. */
 void proc_signal_group(pid_t pgid, int signo);

@@ -327,3 +327,30 @@ pid_t proc_fork(struct loop *loop, proc_fork_fn *fn, void *arg, int *ret_fd, str
     *ret_fd = ends[0];
     return pid;
 }
+
+/* The filter: as the worker, with its two descriptors in the place of a socket. */
+static _Noreturn void run_filter(struct loop *loop, proc_fork_fn *fn, void *arg, const int fds[3],
+                                 int code)
+{
+    int high[3];
+    loop_forget(loop);
+    (void)signal(SIGPIPE, SIG_IGN);
+    if (code == 0)
+        code = place_descriptors(fds, 3, high);
+    system_close_from(3);
+    unblock_signals();
+    _exit(code == 0 ? fn(arg, -1) : 127);
+}
+
+pid_t proc_fork_filter(struct loop *loop, proc_fork_fn *fn, void *arg, int in_fd, int out_fd,
+                       struct err *e)
+{
+    const int fds[3] = {in_fd, out_fd, PROC_FD_NULL};
+    int code = 0;
+    pid_t pid = fork_child(&code);
+    if (pid == 0)
+        run_filter(loop, fn, arg, fds, code);
+    if (pid < 0)
+        return err_set_sys(e, errno, "cannot start a process between two others");
+    return pid;
+}

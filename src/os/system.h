@@ -7,6 +7,7 @@
 #define BACKUPD_OS_SYSTEM_H
 
 #include <stddef.h>
+#include <sys/types.h>
 
 /*
  * Has the kernel send `signo` (0: none) to this process when its parent ends. Linux forgets it
@@ -25,6 +26,16 @@ const char *system_runtime_dir(void);
 
 /* A path to our own executable that exec takes, also after the file was replaced. */
 int system_self_path(char *ret, size_t size);
+
+/* Gives the pipe `fd` room for a mebibyte, or as much as the kernel allows; where it does not know
+ * how, the pipe stays as it is. */
+void system_enlarge_pipe(int fd);
+
+/*
+ * Moves up to `max` bytes from one pipe to another, waiting for some to come and for room. Returns
+ * how many there were, 0 at the end of `from`, or -1 and errno (EPIPE where nobody reads `to`).
+ */
+ssize_t system_move(int from, int to, size_t max);
 
 /* Fills `size` bytes from the kernel's random generator. */
 int system_random(void *ret, size_t size);

@@ -40,6 +40,25 @@ int system_self_path(char *ret, size_t size)
     return sysctl(name, sizeof(name) / sizeof(name[0]), ret, &len, NULL, 0);
 }
 
+void system_enlarge_pipe(int fd)
+{
+    (void)fd; /* it grows by itself, as far as the kernel lets it */
+}
+
+ssize_t system_move(int from, int to, size_t max)
+{
+    static char buffer[65536];
+    ssize_t got = read(from, buffer, max < sizeof(buffer) ? max : sizeof(buffer));
+    for (ssize_t done = 0; done < got;) {
+        ssize_t put = write(to, buffer + done, (size_t)(got - done));
+        if (put < 0 && errno != EINTR)
+            return -1;
+        if (put > 0)
+            done += put;
+    }
+    return got;
+}
+
 int system_random(void *ret, size_t size)
 {
     arc4random_buf(ret, size);

@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -93,6 +94,19 @@ int system_self_path(char *ret, size_t size)
     }
     memcpy(ret, result, strlen(result) + 1);
     return 0;
+}
+
+void system_enlarge_pipe(int fd)
+{
+    /* A pipe has 64 KiB. The most that an unprivileged process may have is in pipe-max-size. */
+    for (int size = 1024 * 1024; size > 65536; size /= 2)
+        if (fcntl(fd, F_SETPIPE_SZ, size) >= 0)
+            return;
+}
+
+ssize_t system_move(int from, int to, size_t max)
+{
+    return splice(from, NULL, to, NULL, max, SPLICE_F_MOVE);
 }
 
 int system_random(void *ret, size_t size)

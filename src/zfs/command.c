@@ -67,16 +67,17 @@ void command_get_placeholder(struct argv *argv, struct dsname ds)
 }
 
 void command_destroy_snapshots(struct argv *argv, struct dsname ds, const struct snapset *set,
-                               size_t *at, size_t last)
+                               const size_t *places, size_t count, size_t *at)
 {
     struct str list;
     str_init(&list);
     str_add_format(&list, "%s@", ds.s);
     size_t i = *at;
-    for (; i <= last; i++) {
-        if (i > *at && list.len + strlen(set->v[i].name) + 1 > COMMAND_LIST_MAX)
+    for (; i < count; i++) {
+        const char *name = set->v[places[i]].name;
+        if (i > *at && list.len + strlen(name) + 1 > COMMAND_LIST_MAX)
             break;
-        str_add_format(&list, "%s%s", i > *at ? "," : "", set->v[i].name);
+        str_add_format(&list, "%s%s", i > *at ? "," : "", name);
     }
     *at = i;
     argv_add_all(argv, "zfs", "destroy", list.s);

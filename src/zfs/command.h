@@ -43,12 +43,12 @@ void command_exists(struct argv *argv, struct dsname ds);
 void command_get_placeholder(struct argv *argv, struct dsname ds);
 
 /*
- * Destroys the snapshots of `ds` at places `*at` to `last`, as many as fit into one command, each
- * by its name and no range, so that nothing that came in between can be meant. Moves `*at` behind
- * them.
+ * Destroys the snapshots of `ds` whose places are `places[*at]` to `places[count - 1]`, as many as
+ * fit into one command, each by its name and no range, so that nothing that came in between can be
+ * meant. Moves `*at` behind them.
  */
 void command_destroy_snapshots(struct argv *argv, struct dsname ds, const struct snapset *set,
-                               size_t *at, size_t last);
+                               const size_t *places, size_t count, size_t *at);
 
 /* Destroys a bookmark. */
 void command_destroy_bookmark(struct argv *argv, struct dsname ds, struct snapname bookmark);

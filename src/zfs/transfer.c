@@ -1,7 +1,6 @@
 #include "transfer.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -10,6 +9,7 @@
 #include "lines.h"
 #include "proc.h"
 #include "progress.h"
+#include "relay.h"
 #include "text.h"
 
 /* The longest line that zfs send may print; names are at most 255 bytes. */
@@ -34,7 +34,9 @@ struct run {
     struct lines lines;
     bool sized; /* the estimate is in, or will not come */
     uint64_t bytes, total;
-    int64_t moved_at; /* monotonic; when the last byte more was seen */
+    struct relay *relay; /* NULL: none */
+    uint64_t relayed;    /* what it carried when we looked last */
+    int64_t moved_at;    /* monotonic; when the last byte more was seen */
     bool stalled, stopped;
 };
 
@@ -127,6 +129,11 @@ static int turn(struct loop *loop, struct run *run, struct err *e)
     if (loop_run_once(loop, WATCH_MS, e) != 0)
         return -1;
     struct transfer *transfer = run->transfer;
+    /* The sender tells of a whole block at a time, which a low limit can make rare. */
+    if (run->relay != NULL && relay_bytes(run->relay) != run->relayed) {
+        run->relayed = relay_bytes(run->relay);
+        run->moved_at = clock_monotonic_ms();
+    }
     if (!run->stopped && *transfer->stop) {
         run->stopped = true;
         cancel_both(run);
@@ -164,6 +171,29 @@ static int blame(struct run *run, struct err *e)
     return err_wrap(e, at_sender ? "send" : "receive");
 }
 
+/* Puts a relay behind the pipe that `*fd` reads, which is then the end of another one. */
+static int add_relay(struct loop *loop, struct run *run, int *fd, struct err *e)
+{
+    int fds[2];
+    if (proc_make_pipe(fds) != 0)
+        return err_set_sys(e, errno, "cannot make a pipe");
+    run->relay = relay_start(loop, run->transfer->limiter, *fd, fds[1], e);
+    close(fds[1]);
+    close(*fd);
+    *fd = fds[0];
+    return run->relay == NULL ? -1 : 0;
+}
+
+static int start_receiver(struct loop *loop, struct run *run, int *fd, struct err *e)
+{
+    struct limiter *limiter = run->transfer->limiter;
+    enum site_connection connection = run->total >= TRANSFER_BIG ? SITE_DEDICATED : SITE_SHARED;
+    if (limiter != NULL && limiter_rate(limiter) > 0 && add_relay(loop, run, fd, e) != 0)
+        return -1;
+    return start_stage(loop, &run->receiver, run->transfer->receive, connection, *fd, PROC_FD_NULL,
+                       e);
+}
+
 int transfer_run(struct loop *loop, struct transfer *transfer, uint64_t *ret_bytes, struct err *e)
 {
     struct run run = {.transfer = transfer, .moved_at = clock_monotonic_ms()};
@@ -174,12 +204,10 @@ int transfer_run(struct loop *loop, struct transfer *transfer, uint64_t *ret_byt
     int rc = -1;
     *ret_bytes = 0;
 
-    if (pipe(fds) != 0) {
+    if (proc_make_pipe(fds) != 0) {
         err_set_sys(e, errno, "cannot make a pipe");
         goto out;
     }
-    fcntl(fds[0], F_SETFD, FD_CLOEXEC);
-    fcntl(fds[1], F_SETFD, FD_CLOEXEC);
     if (start_stage(loop, &run.sender, transfer->send, SITE_SHARED, PROC_FD_NULL, fds[1], e) != 0)
         goto out;
     close(fds[1]);
@@ -191,9 +219,7 @@ int transfer_run(struct loop *loop, struct transfer *transfer, uint64_t *ret_byt
             goto out;
     bool hopeless = run.sender.ended && run.sender.e.code != ERR_NONE;
     if (!hopeless && !run.stopped && !run.stalled) {
-        enum site_connection connection = run.total >= TRANSFER_BIG ? SITE_DEDICATED : SITE_SHARED;
-        if (start_stage(loop, &run.receiver, transfer->receive, connection, fds[0], PROC_FD_NULL,
-                        e) != 0) {
+        if (start_receiver(loop, &run, &fds[0], e) != 0) {
             cancel_both(&run);
             close(fds[0]);
             fds[0] = -1;
@@ -212,6 +238,7 @@ int transfer_run(struct loop *loop, struct transfer *transfer, uint64_t *ret_byt
     *ret_bytes = rc == 0 && run.total > run.bytes ? run.total : run.bytes;
 
 out:
+    relay_free(run.relay);
     if (fds[0] >= 0)
         close(fds[0]);
     if (fds[1] >= 0)

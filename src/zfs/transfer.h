@@ -1,11 +1,13 @@
 /*
- * A transfer: `zfs send` here, `zfs receive` there, joined by a kernel pipe. No byte of the stream
- * passes through backupd.
+ * A transfer: `zfs send` here, `zfs receive` there, joined by a kernel pipe, which is as large as the
+ * kernel allows. No byte of the stream passes through backupd; where there is a limit, a relay stands
+ * in between.
  */
 #ifndef BACKUPD_ZFS_TRANSFER_H
 #define BACKUPD_ZFS_TRANSFER_H
 
 #include "argv.h"
+#include "limiter.h"
 #include "loop.h"
 #include "site.h"
 
@@ -19,7 +21,10 @@ struct transfer {
     const struct site *from, *to;
     struct argv *send;    /* consumed */
     struct argv *receive; /* consumed */
-    int64_t stall_ms;     /* the longest time in which not one byte more was sent */
+    struct limiter
+        *limiter;     /* NULL: none. One that has no limit as the transfer begins counts as none
+                                for all of it */
+    int64_t stall_ms; /* the longest time in which not one byte more was sent */
     transfer_progress_fn *on_progress;
     void *arg;
     const bool *stop; /* becomes true where the transfer is to end early */

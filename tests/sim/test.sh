@@ -156,6 +156,13 @@ first_run() {
         awk -F'\t' '/#backupd-/ { b = $2 } /@/ { n[$2] = $1 } END { print n[b] }' | sed 's/.*@//')"
 }
 
+test_with_parallel_auto_every_dataset_is_copied() {
+    config ssh
+    printf 'parallel = "auto"\n' >>"$DIR/backupd.toml"
+    sync_ok
+    assert_alike
+}
+
 test_a_first_run_over_ssh_copies_every_dataset() { first_run ssh; }
 test_a_first_run_to_a_pool_of_this_machine_copies_every_dataset() { first_run local; }
 
@@ -184,6 +191,149 @@ increments() {
 test_increments_over_ssh_follow() { increments ssh; }
 test_increments_on_this_machine_follow() { increments local; }
 
+# list_calls NAME: how often the snapshots of the dataset alone were listed, on both sides.
+list_calls() { calls "zfs list .*-d 1 ($SRC|$DST)$1$"; }
+
+# A send, a receive, a new bookmark, and the old one goes: nothing else for each dataset.
+test_a_fresh_listing_is_not_made_again_for_a_transfer() {
+    local n
+    KEEP_LOCAL=9 KEEP_REMOTE=9 config ssh
+    sync_ok
+    days 1
+    sim calls clear
+    sync_ok
+    assert_alike
+    n=$(each_dataset | wc -l)
+    assert_equal "$n" "$(calls 'local.zfs send')"
+    assert_equal "$n" "$(calls 'remote.zfs receive')"
+    assert_equal "$n" "$(calls 'local.zfs bookmark')"
+    assert_equal "$n" "$(calls 'local.zfs destroy .*#')"
+    assert_equal $((4 * n + $(calls 'zfs list .*-r '))) "$(calls '^(local|remote).zfs')"
+}
+
+test_a_plan_that_destroys_lists_again() {
+    KEEP_LOCAL=2 KEEP_REMOTE=9 config ssh
+    sync_ok
+    days 3
+    sync_ok
+    sim calls clear
+    sync_ok
+    assert_equal 'daily-1 daily-5 daily-6' "$(snapshots here /a)"
+    assert_equal 2 "$(list_calls /a)"
+    assert_called "local.zfs list .*name,guid,userrefs,clones .*$SRC/a@"
+}
+
+# meanwhile 'PATTERN' COMMAND: before the first zfs of this machine whose words match PATTERN, COMMAND is run: what
+# somebody else does after the listing.
+meanwhile() {
+    printf '%s\n' "$2" >"$DIR/meanwhile"
+    mkdir -p "$DIR/real"
+    mv "$DIR/bin/zfs" "$DIR/real/zfs"
+    cat >"$DIR/bin/zfs" <<EOF
+#!/bin/bash
+if [[ "\$*" == $1 ]] && mv "$DIR/meanwhile" "$DIR/done" 2>/dev/null; then
+    PATH=$DIR/real:$DIR/bin:$base_path bash -eu -o pipefail "$DIR/done" >/dev/null 2>"$DIR/done.err" </dev/null
+fi
+exec "$DIR/real/zfs" "\$@"
+EOF
+    chmod +x "$DIR/bin/zfs"
+}
+
+# with_news: a world whose copy lacks two snapshots.
+with_news() {
+    KEEP_LOCAL=9 KEEP_REMOTE=9 config ssh "$@"
+    sync_ok
+    days 2
+    sim calls clear
+}
+
+# it_happened [TIMES]: and /a was listed again on both sides, once or so often, and no other dataset was.
+it_happened() {
+    [ -e "$DIR/done" ] || fail 'nothing happened meanwhile'
+    [ ! -s "$DIR/done.err" ] || fail "$(cat "$DIR/done.err")"
+    assert_equal $((2 * ${1:-1})) "$(list_calls /a)"
+    assert_equal 0 "$(list_calls /a/b)"
+}
+
+test_a_snapshot_that_is_destroyed_between_listing_and_transfer_costs_one_replan_and_no_error() {
+    with_news
+    meanwhile "send*$SRC/a@daily-4" "zfs destroy $SRC/a@daily-4"
+    sync_ok
+    it_happened
+    assert_equal 'daily-1 daily-2 daily-3 daily-5' "$(snapshots there /a)"
+    assert_equal "$(guids here /a)" "$(guids there /a)"
+}
+
+# Its data is still there, so it is as if it had been written to.
+test_a_base_that_is_destroyed_there_between_listing_and_transfer_is_sent_again_where_it_may_be_rolled_back() {
+    with_news 'rollback = true'
+    meanwhile "send*$SRC/a@daily-4" "sim on remote zfs destroy $DST/a@daily-3"
+    sync_ok
+    it_happened 2
+    assert_equal 'daily-1 daily-2 daily-3 daily-4 daily-5' "$(snapshots there /a)"
+    assert_equal "$(guids here /a)" "$(guids there /a)"
+}
+
+test_a_base_that_is_destroyed_here_between_listing_and_transfer_is_replaced_by_its_bookmark() {
+    with_news
+    meanwhile "send*$SRC/a@daily-4" "zfs destroy $SRC/a@daily-3"
+    sync_ok
+    it_happened
+    assert_called "zfs send -w -P -v -i $SRC/a#backupd-[0-9]+ $SRC/a@daily-4"
+    assert_equal 'daily-1 daily-2 daily-3 daily-4 daily-5' "$(snapshots there /a)"
+}
+
+test_a_snapshot_that_somebody_else_sends_between_listing_and_transfer_costs_one_replan_and_no_error() {
+    with_news
+    meanwhile "send*$SRC/a@daily-4" \
+        "sim on local zfs send -w -i @daily-3 $SRC/a@daily-5 | sim on remote zfs receive $DST/a"
+    sync_ok
+    it_happened
+    assert_equal 'daily-1 daily-2 daily-3 daily-5' "$(snapshots there /a)"
+}
+
+test_a_dataset_that_is_renamed_between_listing_and_transfer_costs_no_error() {
+    with_news
+    meanwhile "send*$SRC/a/b@daily-4" "zfs rename $SRC/a/b $SRC/moved"
+    sync_ok
+    [ ! -s "$DIR/done.err" ] || fail "$(cat "$DIR/done.err")"
+    assert_equal 'daily-1 daily-2 daily-3' "$(snapshots there /a/b)"
+    sync_ok
+    assert_equal 'daily-1 daily-2 daily-3 daily-4 daily-5' "$(snapshots there /moved)"
+}
+
+test_a_remote_that_diverges_between_listing_and_transfer_is_refused_and_left_alone() {
+    with_news
+    meanwhile "send*$SRC/a@daily-4" "sim clock 1700300000; sim on remote zfs snapshot $DST/a@foreign"
+    once
+    assert_status 1
+    it_happened
+    assert_said 'newest snapshot foreign has no counterpart here'
+    assert_equal 'daily-1 daily-2 daily-3 foreign' "$(snapshots there /a)"
+}
+
+# The first listing is too old for it, and after it there is another.
+test_a_remote_that_was_written_to_is_not_rolled_back_by_an_old_listing() {
+    with_news 'rollback = true'
+    meanwhile "send*$SRC/a@daily-4" "sim on remote write $DST/a 5000"
+    sync_ok
+    it_happened 2
+    assert_called 'remote.zfs rollback'
+    assert_alike
+}
+
+test_a_receive_that_is_interrupted_between_listing_and_transfer_is_resumed_in_the_same_cycle() {
+    with_news
+    sim write $SRC/a 4000000
+    zfs snapshot $SRC/a@daily-6
+    zfs destroy $SRC/a@daily-4,daily-5
+    meanwhile "send*$SRC/a@daily-6" \
+        "sim on local zfs send -w -i @daily-3 $SRC/a@daily-6 | head -c 1500000 | sim on remote zfs receive -s -u $DST/a || true"
+    sync_ok
+    assert_called 'local.zfs send -P -v -t'
+    assert_equal "$(guids here /a)" "$(guids there /a)"
+}
+
 test_the_policies_delete_on_both_sides() {
     KEEP_LOCAL=2 KEEP_REMOTE=3 config ssh
     sync_ok
@@ -195,6 +345,60 @@ test_the_policies_delete_on_both_sides() {
     days 1
     sync_twice
     assert_equal 'daily-1 daily-6 daily-7' "$(snapshots here /a)"
+}
+
+# prune: a tree of which every second snapshot goes, on both sides, so that no two of them are adjacent.
+prune() {
+    local i
+    KEEP_LOCAL=99 KEEP_REMOTE=99 config ssh
+    for i in 4 5 6 7 8 9; do
+        days 1
+        [ $((i % 2)) = 0 ] || zfs rename -r "$SRC@daily-$day" "own-$day"
+    done
+    sync_ok
+    # own-5, own-7 and own-9 are not managed: they stay between daily-4, daily-6 and daily-8.
+    days 2
+    sync_ok
+    sim calls clear
+    KEEP_LOCAL=2 KEEP_REMOTE=2 config ssh
+}
+
+test_deletions_of_a_dataset_and_a_side_go_in_one_command() {
+    prune
+    sync_ok
+    assert_equal 'daily-1 own-5 own-7 own-9 daily-10 daily-11' "$(snapshots here /a)"
+    assert_equal 'daily-1 daily-10 daily-11' "$(snapshots there /a)"
+    assert_equal 1 "$(calls "local.zfs destroy $SRC/a@")"
+    assert_equal 1 "$(calls "remote.zfs destroy $DST/a@")"
+    assert_called "local.zfs destroy $SRC/a@daily-2,daily-3,daily-4,daily-6,daily-8$"
+    # Each step is told all the same.
+    assert_said '/a: done: destroy local daily-2 to daily-4 (3 snapshots)'
+    assert_said '/a: done: destroy local daily-6 (1 snapshot)'
+    assert_said '/a: done: destroy local daily-8 (1 snapshot)'
+}
+
+# The failure of one would be that of all: zfs destroys all of a list or none.
+test_where_deletions_fail_together_each_is_tried_alone_after_a_new_listing() {
+    prune
+    sim fault "match 'local zfs destroy $SRC/a@*daily-6*' fail 1 'cannot destroy snapshot $SRC/a@daily-6: no'"
+    days 1
+    once
+    assert_status 1
+    assert_said 'cannot destroy local daily-6'
+    assert_equal 'daily-1 own-5 daily-6 own-7 own-9 daily-11 daily-12' "$(snapshots here /a)"
+    # What follows the deletions was not kept from happening.
+    assert_equal 'daily-1 daily-11 daily-12' "$(snapshots there /a)"
+    assert_equal 'daily-1 own-5 own-7 own-9 daily-11 daily-12' "$(snapshots here /a/b)"
+}
+
+# Nobody knows how far it came.
+test_deletions_whose_answer_is_lost_are_looked_at_again_in_the_same_cycle() {
+    prune
+    sim fault "once 'local zfs destroy $SRC/a@*' late 1 'cannot destroy: no'"
+    sync_ok
+    assert_equal 'daily-1 own-5 own-7 own-9 daily-10 daily-11' "$(snapshots here /a)"
+    assert_equal 1 "$(calls "local.zfs destroy $SRC/a@")"
+    assert_said 'looking again after this: cannot destroy local'
 }
 
 test_held_and_cloned_snapshots_stay() {
@@ -480,6 +684,7 @@ test_a_send_and_a_listing_that_go_silent_are_ended_and_a_slow_transfer_is_not() 
     sim write $SRC/a 4000000
     sim write $SRC/a/b 4000000
     zfs snapshot -r $SRC@daily-4
+    zfs destroy "$(zfs list -H -o name -t bookmark $SRC/secret)" # so that it is listed once more
     sim fault "once 'zfs send*/a@daily-4' hang 2000000"
     sim fault "once 'remote zfs list*-d 1*/secret' hang"
     sim fault "once 'zfs send*/a/b@daily-4' rate 300000"
@@ -513,6 +718,71 @@ test_a_transfer_that_stands_still_does_not_delay_the_retention_below_it() {
     assert_equal 'daily-1 daily-3 daily-4 daily-5 daily-6' "$(snapshots here /a)"
 }
 
+# What has begun without waiting is a fifth of a second's, and what is in the pipes when the clock stops is sent.
+test_with_a_rate_limit_all_transfers_together_take_as_long_as_it_says() {
+    local began
+    KEEP_LOCAL=9 KEEP_REMOTE=9 config ssh
+    printf 'rate_limit = "1500 kB"\n' >>"$DIR/backupd.toml"
+    sync_ok
+    sim write $SRC/a 6000000
+    sim write $SRC/secret 6000000
+    zfs snapshot -r $SRC@daily-4
+    began=$(date +%s%N)
+    sync_ok
+    [ $((($(date +%s%N) - began) / 1000000)) -ge 7500 ] || fail 'it was faster'
+    assert_alike
+}
+
+# At the first limit it would take three minutes.
+test_a_rate_limit_is_lifted_while_a_transfer_is_under_way() {
+    local pid
+    config ssh
+    sim write $SRC/a 12000000
+    zfs snapshot $SRC/a@daily-4
+    cp "$DIR/backupd.toml" "$DIR/unlimited"
+    printf 'rate_limit = 65536\n' >>"$DIR/backupd.toml"
+    "$backupd" -config "$DIR/backupd.toml" -logfile "$DIR/log" >"$DIR/out" 2>&1 </dev/null &
+    pid=$!
+    for _ in {1..200}; do
+        [ "$(calls "zfs receive .*$DST/a$")" = 0 ] || break
+        sleep 0.05
+    done
+    cp "$DIR/unlimited" "$DIR/backupd.toml"
+    kill -HUP $pid
+    for _ in {1..5}; do (await_cycle 1) >/dev/null && break; done
+    await_cycle 1
+    grep -q 'from the next cycle on, its rate_limit now' "$DIR/log" || fail 'it did not say so'
+    kill $pid
+    wait $pid
+    assert_equal "$(guids here /a)" "$(guids there /a)"
+}
+
+test_a_daemon_that_is_killed_leaves_no_relay_behind() {
+    local pid
+    config ssh
+    sim write $SRC/a 12000000
+    zfs snapshot $SRC/a@daily-4
+    printf 'rate_limit = "64 KiB"\n' >>"$DIR/backupd.toml"
+    "$backupd" -config "$DIR/backupd.toml" -logfile "$DIR/log" >"$DIR/out" 2>&1 </dev/null &
+    pid=$!
+    for _ in {1..200}; do
+        [ "$(calls "zfs receive .*$DST/a$")" = 0 ] || break
+        sleep 0.05
+    done
+    # The engine, its worker and the worker's relay, at least.
+    [ "$(pgrep -fc -- "-config $DIR/backupd.toml")" -ge 3 ] || fail 'there is no relay'
+    kill -KILL $pid
+    wait $pid
+    for _ in {1..200}; do
+        pgrep -f -- "-config $DIR/backupd.toml" >/dev/null || break
+        sleep 0.05
+    done
+    assert_equal '' "$(pgrep -fa -- "-config $DIR/backupd.toml")"
+    sed -i '/^rate_limit/d' "$DIR/backupd.toml"
+    sync_ok
+    assert_equal "$(guids here /a)" "$(guids there /a)"
+}
+
 # order TEXT: the datasets that the daemon said TEXT of, since the log had LINES lines.
 order() { tail -n +$((LINES_BEFORE + 1)) "$DIR/log" | sed -nE "s|.* (/[^:]*): $1.*|\\1|p" | paste -sd' ' -; }
 
@@ -533,14 +803,14 @@ test_a_dataset_that_failed_comes_after_all_others_the_next_time() {
     daemon_start
     await_cycle 1
     LINES_BEFORE=0
-    assert_equal '/a /a/b /secret /volume /with space' "$(order 'send daily-3 to')"
+    assert_equal '/a /with space /a/b /secret /volume' "$(order 'send daily-3 to')"
     days 1
     LINES_BEFORE=$(wc -l <"$DIR/log")
     kill -USR1 $daemon
     await_cycle 2
     kill $daemon
     wait $daemon
-    assert_equal '/a/b /secret /volume /with space /a' "$(order 'send daily-[34] to' | tr ' ' '\n' | uniq | paste -sd' ' -)"
+    assert_equal '/with space /a/b /secret /volume /a' "$(order 'send daily-[34] to' | tr ' ' '\n' | uniq | paste -sd' ' -)"
     # Backoff is told.
     grep -q '/a: is tried again in 1 min' "$DIR/log" || fail 'the log does not say when it is tried again'
 }

@@ -374,6 +374,37 @@ static void durations_are_read_with_their_units(void **state)
     }
 }
 
+static void amounts_are_whole_numbers_with_a_unit(void **state)
+{
+    static const struct {
+        const char *s;
+        uint64_t bytes;
+    } GOOD[] = {{"0", 0},
+                {"4096", 4096},
+                {"17 B", 17},
+                {"10 MiB", 10485760},
+                {"10MiB", 10485760},
+                {"500kB", 500000},
+                {"3 KiB", 3072},
+                {"2 GB", 2000000000},
+                {"1 TiB", UINT64_C(1099511627776)},
+                {"16777215 TiB", UINT64_C(16777215) << 40}};
+    static const char *const BAD[] = {"",       " ",       "MiB",    "-1",      "1.5 MiB",
+                                      "1 mib",  "1  MiB",  " 1 MiB", "1 MiB ",  "1 ",
+                                      "1 MiBs", "1 MiB/s", "0x10",   "10 Mbit", "16777216 TiB"};
+    (void)state;
+    for (size_t i = 0; i < sizeof(GOOD) / sizeof(GOOD[0]); i++) {
+        uint64_t bytes = 7;
+        assert_int_equal(text_parse_bytes(GOOD[i].s, &bytes), 0);
+        assert_true(bytes == GOOD[i].bytes);
+    }
+    for (size_t i = 0; i < sizeof(BAD) / sizeof(BAD[0]); i++) {
+        uint64_t bytes = 7;
+        assert_int_equal(text_parse_bytes(BAD[i], &bytes), -1);
+        assert_int_equal(bytes, 7);
+    }
+}
+
 static int parse_u64(const char *s, uint64_t *ret)
 {
     return text_parse_u64(s, strlen(s), ret);
@@ -478,6 +509,7 @@ int main(void)
         cmocka_unit_test(bytes_are_shown_in_binary_units),
         cmocka_unit_test(durations_are_shown_in_two_figures),
         cmocka_unit_test(durations_are_read_with_their_units),
+        cmocka_unit_test(amounts_are_whole_numbers_with_a_unit),
         cmocka_unit_test(numbers_are_decimal_whole_and_fit),
         cmocka_unit_test(text_is_cut_between_characters),
         cmocka_unit_test(what_steers_or_reorders_a_line_is_written_out),

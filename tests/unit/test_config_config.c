@@ -167,6 +167,7 @@ static void a_root_is_all_that_a_configuration_needs(void **state)
     assert_int_equal(c->override_count, 0);
     assert_int_equal(c->interval, 3600);
     assert_int_equal(c->parallel, 4);
+    assert_int_equal(c->rate_limit, 0);
     assert_int_equal(c->stall_timeout, 1800);
     assert_string_equal(c->web_token, "");
     assert_int_equal(c->web_hosts.n, 0);
@@ -209,6 +210,7 @@ static void every_key_is_read(void **state)
     check_sides_of_every_key(&c);
     assert_int_equal(c.interval, 9000);
     assert_int_equal(c.parallel, 64);
+    assert_int_equal(c.rate_limit, 10485760);
     assert_int_equal(c.stall_timeout, 10);
     assert_string_equal(c.web_token, "s3cret");
     assert_int_equal(c.web_hosts.n, 2);
@@ -412,6 +414,18 @@ static void numbers_are_within_their_ranges(void **state)
     accepts(LOCAL "sync.parallel = 1\n[local.policy]\ndaily = 0\nhourly = 1000000\n");
     refuses(LOCAL "sync.parallel = 0\n", "c.toml:2:17: ", "from 1 to 64");
     refuses(LOCAL "sync.parallel = 65\n", "c.toml:2:17: ", "from 1 to 64");
+    accepts(LOCAL "sync.parallel = \"auto\"\n");
+    refuses(LOCAL "sync.parallel = \"many\"\n", "c.toml:2:17: ", "from 1 to 64, or \"auto\"");
+    refuses(LOCAL "sync.parallel = \"4\"\n", "c.toml:2:17: ", "from 1 to 64, or \"auto\"");
+    accepts(LOCAL "sync.rate_limit = 65536\n");
+    accepts(LOCAL "sync.rate_limit = 0\n");
+    accepts(LOCAL "sync.rate_limit = \"1 TiB\"\n");
+    refuses(LOCAL "sync.rate_limit = 65535\n", "c.toml:2:19: ", "is 65535; write bytes a second");
+    refuses(LOCAL "sync.rate_limit = -1\n", "c.toml:2:19: ", "is -1; write bytes a second");
+    refuses(LOCAL "sync.rate_limit = \"10 KiB\"\n", "c.toml:2:19: ", "is too little");
+    refuses(LOCAL "sync.rate_limit = \"2 TiB\"\n", "c.toml:2:19: ", "is too much");
+    refuses(LOCAL "sync.rate_limit = \"fast\"\n", "c.toml:2:19: ", "is no amount");
+    refuses(LOCAL "sync.rate_limit = true\n", "c.toml:2:19: ", "a whole number is needed");
     refuses(LOCAL "sync.parallel = 4.0\n", "c.toml:2:17: ", "a whole number is needed");
     refuses(LOCAL "sync.parallel = -9223372036854775808\n", "c.toml:2:17: ", "is -92233720");
     refuses(LOCAL "local.policy.daily = -1\n", "c.toml:2:22: local.policy.daily is -1", "from 0");

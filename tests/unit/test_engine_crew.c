@@ -247,7 +247,10 @@ bool __wrap_flood_count(struct flood *flood, size_t bytes, int64_t now_ms)
 static struct loop *loop;
 static struct config config;
 static struct sites sites;
+static struct inventory inv;
 static struct crew *crew;
+static char began[200]; /* the datasets, as they did */
+static size_t at_work, most_at_work;
 static bool idle;
 static size_t heard; /* events of whoever misbehaves, its end included */
 static const char *misbehaving;
@@ -262,8 +265,13 @@ static void handle_event(void *arg, const struct event *event)
     assert_int_equal(event->cycle, CYCLE);
     bool is_bad = strcmp(event->dataset, misbehaving) == 0;
     heard += is_bad;
+    at_work += event->kind == EVENT_DATASET_STARTED;
+    at_work -= event->kind == EVENT_DATASET_FINISHED && at_work > 0;
+    most_at_work = at_work > most_at_work ? at_work : most_at_work;
     if (event->kind != EVENT_DATASET_FINISHED) {
         assert_true(event->kind == EVENT_NOTE || event->kind == EVENT_DATASET_STARTED);
+        if (event->kind == EVENT_DATASET_STARTED)
+            strncat(began, event->dataset, sizeof(began) - strlen(began) - 1);
         return;
     }
     ended++;
@@ -295,6 +303,8 @@ static int set_up(void **state)
         print_error("%s%s\n", e.msg, errors.s);
     str_fini(&errors);
     sites_init(&sites, &config, "");
+    inventory_init(&inv);
+    began[0] = '\0';
     const struct cycle_spec spec = {.loop = loop,
                                     .config = &config,
                                     .sites = &sites,
@@ -302,7 +312,7 @@ static int set_up(void **state)
                                     .on_event = handle_event};
     crew = crew_new(&spec, handle_idle, NULL);
     idle = false;
-    heard = ended = honest_ended = 0;
+    heard = ended = honest_ended = at_work = most_at_work = 0;
     outcome = (struct err)ERR_INIT;
     return rc == 0 ? 0 : -1;
 }
@@ -314,6 +324,7 @@ static int tear_down(void **state)
     crew_free(crew);
     loop_free(loop);
     config_fini(&config);
+    inventory_fini(&inv);
     lock_path(path, misbehaving);
     unlink(path);
     return rmdir(folder);
@@ -331,12 +342,19 @@ static void run_until_idle(void)
     }
 }
 
+/* Adds a dataset that has so much to send. */
+static void add(const char *name, uint64_t bytes, bool is_new)
+{
+    struct crew_task task = {.ds = inventory_get(&inv, name), .bytes = bytes, .is_new = is_new};
+    crew_add(crew, &task);
+}
+
 static void start(const char *bad)
 {
     misbehaving = bad;
-    crew_add(crew, "/honest", false);
-    crew_add(crew, bad, false);
-    crew_add(crew, "/other", false);
+    add("/honest", 0, false);
+    add(bad, 0, false);
+    add("/other", 0, false);
     crew_start(crew);
 }
 
@@ -466,6 +484,92 @@ static void a_worker_that_is_killed_in_the_middle_of_a_line_has_failed(void **st
     assert_int_equal(honest_ended, 2);
 }
 
+/* ---- who begins first ---- */
+
+static bool failed_last(void *arg, const char *name)
+{
+    (void)arg;
+    return strcmp(name, "/c") == 0;
+}
+
+/* Adds what the tests below add, one at a time, and returns the order in which they began. */
+static const char *order_of(void (*add_all)(void), cycle_failed_fn *failed)
+{
+    crew_free(crew);
+    config.parallel = 1;
+    const struct cycle_spec spec = {.loop = loop,
+                                    .config = &config,
+                                    .sites = &sites,
+                                    .number = CYCLE,
+                                    .failed = failed,
+                                    .on_event = handle_event};
+    crew = crew_new(&spec, handle_idle, NULL);
+    misbehaving = "";
+    add_all();
+    crew_start(crew);
+    run_until_idle();
+    return began;
+}
+
+static void add_siblings(void)
+{
+    add("/a", 10, false);
+    add("/b", 30, false);
+    add("/c", 90, false);
+    add("/d", 30, false);
+}
+
+static void those_with_most_to_send_begin_first(void **state)
+{
+    (void)state;
+    assert_string_equal(order_of(add_siblings, NULL), "/c/b/d/a");
+}
+
+static void those_that_failed_the_last_time_begin_last_however_much_they_have_to_send(void **state)
+{
+    (void)state;
+    assert_string_equal(order_of(add_siblings, failed_last), "/b/d/a/c");
+}
+
+static void add_new_tree(void)
+{
+    add("/a", 1, true);
+    add("/a/b", 1, true);
+    add("/a/b/c", 50, true);
+    add("/b", 40, false);
+    add("/b/c", 60, false);
+}
+
+/* Else the largest would come last, alone. */
+static void what_the_largest_waits_for_begins_first(void **state)
+{
+    (void)state;
+    assert_string_equal(order_of(add_new_tree, NULL), "/b/c/a/a/b/a/b/c/b");
+}
+
+static void with_parallel_auto_as_many_work_as_the_pace_says(void **state)
+{
+    struct pace pace;
+    (void)state;
+    pace_init(&pace);
+    pace.limit = 1;
+    crew_free(crew);
+    config.parallel = CONFIG_PARALLEL_AUTO;
+    const struct cycle_spec spec = {.loop = loop,
+                                    .config = &config,
+                                    .sites = &sites,
+                                    .number = CYCLE,
+                                    .pace = &pace,
+                                    .on_event = handle_event};
+    crew = crew_new(&spec, handle_idle, NULL);
+    misbehaving = "";
+    add_siblings();
+    crew_start(crew);
+    run_until_idle();
+    assert_int_equal(ended, 4);
+    assert_int_equal(most_at_work, 1);
+}
+
 /* ---- the limit itself ---- */
 
 #define STEPS 100000
@@ -532,6 +636,10 @@ int main(void)
         T(a_worker_that_goes_on_after_its_end_is_ended_and_keeps_its_result),
         T(a_worker_that_ends_without_a_word_has_failed),
         T(a_worker_that_is_killed_in_the_middle_of_a_line_has_failed),
+        T(those_with_most_to_send_begin_first),
+        T(those_that_failed_the_last_time_begin_last_however_much_they_have_to_send),
+        T(what_the_largest_waits_for_begins_first),
+        T(with_parallel_auto_as_many_work_as_the_pace_says),
         cmocka_unit_test(a_busy_dataset_of_100000_steps_is_no_flood),
         cmocka_unit_test(plans_without_end_are_a_flood),
         cmocka_unit_test(long_events_without_end_are_a_flood),

@@ -483,6 +483,36 @@ static void extra_descriptors_may_be_in_each_others_places(void **state)
     assert_int_equal(0, status_of_fork(pass_extra_that_are_in_each_others_places));
 }
 
+static size_t room_in(int fd)
+{
+    static const char bytes[4096];
+    size_t room = 0;
+    assert_int_equal(0, fcntl(fd, F_SETFL, O_NONBLOCK));
+    while (write(fd, bytes, sizeof(bytes)) > 0)
+        room += sizeof(bytes);
+    assert_int_equal(errno, EAGAIN);
+    return room;
+}
+
+/* Linux says how much it allows; elsewhere nothing is asked for. */
+static void a_pipe_between_children_is_as_large_as_may_be_and_closes_on_exec(void **state)
+{
+    (void)state;
+    int fds[2];
+    long allowed = 4096;
+    FILE *file = fopen("/proc/sys/fs/pipe-max-size", "r");
+    if (file != NULL) {
+        assert_int_equal(1, fscanf(file, "%ld", &allowed));
+        fclose(file);
+    }
+    assert_int_equal(0, proc_make_pipe(fds));
+    assert_int_equal(FD_CLOEXEC, fcntl(fds[0], F_GETFD));
+    assert_int_equal(FD_CLOEXEC, fcntl(fds[1], F_GETFD));
+    assert_true(room_in(fds[1]) >= (size_t)(allowed < 1024 * 1024 ? allowed : 1024 * 1024));
+    close(fds[0]);
+    close(fds[1]);
+}
+
 static void a_child_leads_its_own_process_group(void **state)
 {
     (void)state;
@@ -1056,6 +1086,7 @@ int main(int argc, char **argv)
         TEST(the_null_device_is_what_a_child_reads_if_there_is_nothing_else),
         TEST(standard_descriptors_can_be_given_in_any_order),
         TEST(a_parent_without_standard_descriptors_can_start_children),
+        TEST(a_pipe_between_children_is_as_large_as_may_be_and_closes_on_exec),
         TEST(a_child_leads_its_own_process_group),
         TEST(a_child_dies_with_its_parent),
         TEST(a_worker_dies_with_its_parent),

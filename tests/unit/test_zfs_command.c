@@ -64,7 +64,7 @@ static void a_volume_is_received_without_canmount(void **state)
     assert_string_equal(joined(&argv), "zfs|receive|-s|-u|-o|readonly=on|tank/a b");
 }
 
-static void i4_a_range_is_destroyed_by_names_and_never_by_a_range(void **state)
+static void i4_snapshots_are_destroyed_by_their_names_and_never_by_a_range(void **state)
 {
     (void)state;
     struct snapset set;
@@ -74,12 +74,18 @@ static void i4_a_range_is_destroyed_by_names_and_never_by_a_range(void **state)
         snapset_add(&set, &(struct snapshot){.guid = i + 1, .createtxg = i, .name = NAMES[i]});
     struct argv argv;
     argv_init(&argv);
+    static const size_t ALL[] = {0, 1, 2};
+    static const size_t SOME[] = {0, 2};
     size_t at = 0;
-    command_destroy_snapshots(&argv, DS, &set, &at, 2);
+    command_destroy_snapshots(&argv, DS, &set, ALL, 3, &at);
     assert_int_equal(at, 3);
     assert_string_equal(joined(&argv), "zfs|destroy|tank/a b@h-1,h-2,h-3");
+    at = 0;
+    command_destroy_snapshots(&argv, DS, &set, SOME, 2, &at);
+    assert_int_equal(at, 2);
+    assert_string_equal(joined(&argv), "zfs|destroy|tank/a b@h-1,h-3");
     at = 1;
-    command_destroy_snapshots(&argv, DS, &set, &at, 1);
+    command_destroy_snapshots(&argv, DS, &set, ALL, 2, &at);
     assert_int_equal(at, 2);
     assert_string_equal(joined(&argv), "zfs|destroy|tank/a b@h-2");
     snapset_fini(&set);
@@ -90,11 +96,13 @@ static void a_long_list_is_destroyed_in_several_commands(void **state)
     (void)state;
     enum { COUNT = 20000 };
     static char names[COUNT][16];
+    static size_t places[COUNT];
     struct snapset set;
     snapset_init(&set);
     for (size_t i = 0; i < COUNT; i++) {
         snprintf(names[i], sizeof(names[i]), "h-%zu", i);
         snapset_add(&set, &(struct snapshot){.guid = i + 1, .createtxg = i, .name = names[i]});
+        places[i] = i;
     }
     size_t at = 0;
     size_t commands = 0;
@@ -102,7 +110,7 @@ static void a_long_list_is_destroyed_in_several_commands(void **state)
     while (at < COUNT) {
         struct argv argv;
         argv_init(&argv);
-        command_destroy_snapshots(&argv, DS, &set, &at, COUNT - 1);
+        command_destroy_snapshots(&argv, DS, &set, places, COUNT, &at);
         assert_int_equal(argv.n, 3);
         assert_true(strlen(argv.v[2]) <= COMMAND_LIST_MAX);
         for (const char *p = argv.v[2]; *p != '\0'; p++)
@@ -198,7 +206,7 @@ int main(void)
         cmocka_unit_test(a_send_is_raw_and_tells_its_progress),
         cmocka_unit_test(i7_only_a_full_receive_over_a_placeholder_is_forced),
         cmocka_unit_test(a_volume_is_received_without_canmount),
-        cmocka_unit_test(i4_a_range_is_destroyed_by_names_and_never_by_a_range),
+        cmocka_unit_test(i4_snapshots_are_destroyed_by_their_names_and_never_by_a_range),
         cmocka_unit_test(a_long_list_is_destroyed_in_several_commands),
         cmocka_unit_test(details_are_asked_of_the_chosen_snapshots_alone),
         cmocka_unit_test(on_this_machine_a_command_is_itself),
