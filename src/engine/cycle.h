@@ -8,6 +8,7 @@
 #include "config.h"
 #include "connection.h"
 #include "event.h"
+#include "facts.h"
 #include "sites.h"
 
 struct cycle;
@@ -27,6 +28,7 @@ struct cycle_spec {
     const struct config *config;
     const struct sites *sites;
     struct connection *connection; /* NULL: the remote is not reached through ssh */
+    struct facts *facts; /* kept from cycle to cycle; NULL: none are, and all is listed at length */
     uint64_t number;
     bool dryrun;
     cycle_event_fn *on_event;

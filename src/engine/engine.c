@@ -134,6 +134,7 @@ struct engine *engine_new(struct config *config, const struct engine_options *op
     engine->config = config;
     engine->lock = -1;
     state_init(&engine->state);
+    facts_init(&engine->facts);
     retries_init(&engine->retries);
     if (take_lock(engine, e) != 0)
         goto fail;
@@ -231,6 +232,7 @@ void engine_free(struct engine *engine)
     if (engine->lock >= 0)
         close(engine->lock);
     retries_fini(&engine->retries);
+    facts_fini(&engine->facts);
     state_fini(&engine->state);
     config_fini(engine->config);
     free(engine->config);

@@ -167,6 +167,7 @@ static void run_cycle(void *arg)
                               .config = engine->config,
                               .sites = &engine->sites,
                               .connection = engine->connection,
+                              .facts = &engine->facts,
                               .number = engine->state.cycle + 1,
                               .dryrun = engine->options.dryrun,
                               .on_event = handle_event,

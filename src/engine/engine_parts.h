@@ -24,6 +24,7 @@ struct engine {
     unsigned connections;                /* made so far: each has a socket of its own */
     int lock;
     struct state state;
+    struct facts facts;
     struct retries retries;
     uint64_t cycles_failed;   /* as a whole, in a row */
     struct cycle *cycle;      /* NULL: none runs */

@@ -513,7 +513,7 @@ order() { tail -n +$((LINES_BEFORE + 1)) "$DIR/log" | sed -nE "s|.* (/[^:]*): $1
 
 await_cycle() {
     for _ in {1..200}; do
-        ! grep -q " cycle $1: .*took" "$DIR/log" || return 0
+        ! grep -qE " cycle $1: (failed|.*took)" "$DIR/log" 2>/dev/null || return 0
         sleep 0.05
     done
     fail "cycle $1 did not end"
@@ -541,6 +541,144 @@ test_a_dataset_that_failed_comes_after_all_others_the_next_time() {
     # Backoff is told.
     grep -q '/a: is tried again in 1 min' "$DIR/log" || fail 'the log does not say when it is tried again'
 }
+
+# --- discovery ---
+
+# start_daemon: starts the daemon, and waits until its first cycle is over. It ends with the test.
+start_daemon() {
+    "$backupd" -config "$DIR/backupd.toml" -logfile "$DIR/log" >"$DIR/out" 2>&1 </dev/null &
+    daemon=$!
+    trap 'kill $daemon; wait $daemon' EXIT
+    cycle_number=1
+    await_cycle 1
+}
+
+# next_cycle: what it calls is all that is logged.
+next_cycle() {
+    sim calls clear
+    cycle_number=$((cycle_number + 1))
+    kill -USR1 $daemon
+    await_cycle $cycle_number
+}
+
+# assert_failed N: in the newest cycle so many datasets failed.
+assert_failed() { grep -qE " cycle $cycle_number: .*, $1 failed," "$DIR/log" || fail "$(grep " cycle $cycle_number: " "$DIR/log")"; }
+
+names='name,guid,createtxg'
+facts='name,guid,creation,written'
+
+# A daemon whose copy is complete, so that a cycle has nothing to do.
+settled_daemon() {
+    KEEP_LOCAL=9 KEEP_REMOTE=9 config ssh
+    sync_twice
+    sim calls clear
+    start_daemon
+}
+
+test_the_first_cycle_lists_everything_in_two_commands_a_side() {
+    settled_daemon
+    assert_equal 2 "$(calls '^local.zfs ')"
+    assert_equal 2 "$(calls '^remote.zfs ')"
+    assert_equal 2 "$(calls 'creation,written -r')"
+}
+
+test_a_cycle_without_news_lists_names_and_nothing_else() {
+    settled_daemon
+    next_cycle
+    assert_failed 0
+    assert_equal 1 "$(calls "^local.zfs list .* $names -r $SRC$")"
+    assert_equal 1 "$(calls "^remote.zfs list .* $names -r $DST$")"
+    assert_equal 2 "$(calls '^local.zfs ')"
+    assert_equal 2 "$(calls '^remote.zfs ')"
+    assert_not_called '^ssh' # over the connection that is there
+}
+
+test_of_new_snapshots_alone_the_facts_are_fetched_and_those_of_the_copy_are_known_already() {
+    settled_daemon
+    days 1
+    next_cycle
+    assert_failed 0
+    assert_alike
+    assert_equal 1 "$(calls "^local.zfs list .* $facts ")"
+    assert_called "^local.zfs list .* $facts $SRC@daily-4 .*$SRC/with space@daily-4$"
+    assert_not_called "$facts .*@daily-3"
+    next_cycle
+    assert_not_called "$facts"
+    assert_equal 2 "$(calls '^local.zfs ')"
+    assert_equal 2 "$(calls '^remote.zfs ')"
+}
+
+test_a_snapshot_that_replaces_another_of_the_same_name_is_seen_by_its_guid() {
+    settled_daemon
+    zfs destroy $SRC/a@daily-1
+    zfs snapshot $SRC/a@daily-1
+    next_cycle
+    assert_equal 1 "$(calls "^local.zfs list .* $facts $SRC/a@daily-1$")"
+}
+
+test_facts_of_very_many_new_snapshots_are_fetched_by_one_listing() {
+    local i long
+    settled_daemon
+    long=$(printf 'l%.0s' {1..180})
+    for ((i = 0; i < 230; i++)); do zfs snapshot -r "$SRC@$long-$i"; done
+    next_cycle
+    assert_equal 1 "$(calls "$facts")"
+    assert_called "^local.zfs list .* $facts -r $SRC$"
+    assert_failed 0
+}
+
+# before_facts COMMAND: once, before the facts are listed, somebody runs COMMAND.
+before_facts() {
+    mkdir "$DIR/real"
+    mv "$DIR/bin/zfs" "$DIR/real/zfs"
+    cat >"$DIR/bin/zfs" <<EOF
+#!/bin/bash
+case "\$*" in
+*"$facts "*) [ -e "$DIR/done" ] || { touch "$DIR/done" && $1; } >/dev/null ;;
+esac
+exec "$DIR/bin/sim" on local zfs "\$@"
+EOF
+    chmod +x "$DIR/bin/zfs"
+}
+
+moves_before_its_facts_were_read() {
+    settled_daemon
+    days 1
+    before_facts "$1"
+    next_cycle
+    [ -e "$DIR/done" ] || fail 'nothing happened meanwhile'
+    assert_failed 1
+    grep -q '/a: failed: its snapshots changed while they were listed' "$DIR/log" || fail 'it did not say so'
+    assert_equal "$(guids here /a/b)" "$(guids there /a/b)"
+    assert_equal 'daily-1 daily-2 daily-3' "$(snapshots there /a)"
+}
+
+test_a_snapshot_that_goes_before_its_facts_were_read_fails_its_dataset_and_no_other() {
+    moves_before_its_facts_were_read "$DIR/bin/sim on local zfs destroy $SRC/a@daily-4"
+}
+
+test_a_snapshot_that_is_replaced_before_its_facts_were_read_fails_its_dataset_and_no_other() {
+    local sim="$DIR/bin/sim on local"
+    moves_before_its_facts_were_read "$sim zfs destroy $SRC/a@daily-4 && $sim zfs snapshot $SRC/a@daily-4"
+}
+
+facts_fail() {
+    settled_daemon
+    days 1
+    sim fault "match 'local zfs list*creation,written*@daily-4*' $1"
+    next_cycle
+    grep -q " cycle 2: failed" "$DIR/log" || fail "$(grep ' cycle 2: ' "$DIR/log")"
+    assert_not_called 'zfs (destroy|send|receive|create)'
+    sim faults clear
+    next_cycle
+    assert_failed 0
+    assert_alike
+}
+
+test_facts_that_cannot_be_read_fail_the_cycle_and_the_next_one_reads_them() { facts_fail "fail 1 'cannot iterate: I/O error'"; }
+test_facts_that_are_garbled_fail_the_cycle_and_the_next_one_reads_them() { facts_fail 'garble 30 60'; }
+test_facts_that_break_off_fail_the_cycle_and_the_next_one_reads_them() { facts_fail 'cut 30'; }
+test_a_listing_of_facts_that_is_killed_fails_the_cycle_and_the_next_one_reads_them() { facts_fail 'kill 30'; }
 
 # Each run is killed a little later; in the end everything is there.
 test_a_daemon_that_is_killed_over_and_over_gets_there() {
