@@ -3,6 +3,7 @@
 
 #include "clock.h"
 #include "engine_parts.h"
+#include "host.h"
 #include "notifier.h"
 #include "proc.h"
 #include "schedule.h"
@@ -125,8 +126,7 @@ static bool is_news(const struct engine *engine, const struct event *event)
     if (event->kind != EVENT_DATASET_SNAPSHOTS || !event->first || event->flag)
         return true;
     const struct dataset_state *ds = state_find(&engine->state, event->dataset);
-    return ds == NULL || !rows_are_equal(ds->rows.v, ds->rows.n, event->rows, event->row_count) ||
-           ds->rows.n == 0;
+    return ds == NULL || ds->rows.n == 0 || !row_table_is(&ds->rows, event->rows, event->row_count);
 }
 
 static void handle_event(void *arg, const struct event *event)
@@ -213,6 +213,7 @@ static void after_cycle(void *arg)
     engine->after = NULL;
     cycle_free(engine->cycle);
     engine->cycle = NULL;
+    host_trim_memory(); /* of the inventory: until the next cycle nobody needs it */
     if (engine->stopping) {
         engine_end(engine);
         return;

@@ -29,4 +29,7 @@ int system_self_path(char *ret, size_t size);
 /* Fills `size` bytes from the kernel's random generator. */
 int system_random(void *ret, size_t size);
 
+/* Gives freed memory back to the system, as far as the C library keeps it and can. */
+void system_trim_memory(void);
+
 #endif
