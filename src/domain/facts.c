@@ -65,6 +65,7 @@ void facts_end(struct facts *facts)
     for (size_t i = 0; i < facts->cap; i++)
         seen += facts->v[i].guid != 0 && facts->v[i].seen;
     size_t cap = seen + seen / 6 + CAP_LEAST;
+    facts->changed = facts->changed || seen < facts->n;
     if (seen < facts->n || cap + cap / 16 < facts->cap)
         rebuild(facts, cap, false);
 }
@@ -76,6 +77,7 @@ void facts_add(struct facts *facts, enum side side, uint64_t guid, int64_t creat
     if (facts->n + facts->n / 8 + 1 >= facts->cap)
         rebuild(facts, facts->cap + facts->cap / 2 + CAP_LEAST, true);
     struct fact *fact = slot_of(facts, guid);
+    struct fact before = *fact;
     facts->n += fact->guid == 0;
     fact->guid = guid;
     fact->creation = creation;
@@ -85,6 +87,23 @@ void facts_add(struct facts *facts, enum side side, uint64_t guid, int64_t creat
         fact->size = (size < SIZE_MOST ? size : SIZE_MOST) & SIZE_MOST;
         fact->of_local = side == SIDE_LOCAL;
     }
+    facts->changed = facts->changed || before.guid == 0 || before.creation != fact->creation ||
+                     before.size != fact->size || before.of_local != fact->of_local;
+}
+
+bool facts_next(const struct facts *facts, size_t *at, struct snapshot *ret, enum side *ret_side)
+{
+    for (; *at < facts->cap; (*at)++) {
+        const struct fact *fact = &facts->v[*at];
+        if (fact->guid == 0)
+            continue;
+        *ret =
+            (struct snapshot){.guid = fact->guid, .creation = fact->creation, .size = fact->size};
+        *ret_side = fact->of_local ? SIDE_LOCAL : SIDE_REMOTE;
+        (*at)++;
+        return true;
+    }
+    return false;
 }
 
 bool facts_recall(struct facts *facts, struct snapshot *snap)

@@ -19,6 +19,7 @@
 struct facts {
     struct fact *v; /* open addressing by guid */
     size_t n, cap;
+    bool changed; /* since somebody set it to false */
 };
 
 /* Makes an empty table. Release with facts_fini. */
@@ -38,5 +39,9 @@ void facts_add(struct facts *facts, enum side side, uint64_t guid, int64_t creat
 
 /* Fills in creation and size of `snap` by its guid. False where they are not known. O(1). */
 bool facts_recall(struct facts *facts, struct snapshot *snap);
+
+/* Goes through all of it: the next from `*at` on, which begins at 0, its guid, creation and size,
+ * and the side whose size it is. False after the last. Adding ends the walk. */
+bool facts_next(const struct facts *facts, size_t *at, struct snapshot *ret, enum side *ret_side);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include "clock.h"
 #include "engine_parts.h"
+#include "facts_file.h"
 #include "host.h"
 #include "notifier.h"
 #include "proc.h"
@@ -207,12 +208,26 @@ void engine_end(struct engine *engine)
     await_history(engine);
 }
 
+/* For the next start. Nothing is lost without it but time. */
+static void keep_facts(struct engine *engine)
+{
+    struct err e = ERR_INIT;
+    if (!engine->facts.changed || engine->facts_path[0] == '\0' || engine->options.dryrun)
+        return;
+    engine->facts.changed = false;
+    if (facts_file_write(engine->facts_path, &engine->facts, &e) == 0)
+        return;
+    engine->facts_path[0] = '\0'; /* and it is said once */
+    engine_note(engine, LEVEL_WARNING, "%s: the next start lists all snapshots at length", e.msg);
+}
+
 static void after_cycle(void *arg)
 {
     struct engine *engine = arg;
     engine->after = NULL;
     cycle_free(engine->cycle);
     engine->cycle = NULL;
+    keep_facts(engine);
     host_trim_memory(); /* of the inventory: until the next cycle nobody needs it */
     if (engine->stopping) {
         engine_end(engine);

@@ -171,7 +171,7 @@ increments() {
     sync_ok
     assert_alike
     assert_called "^local.zfs send -w -P -v -i $SRC/a@daily-3 $SRC/a@daily-4$"
-    assert_equal "$(each_dataset | wc -l)" "$(calls '@daily-5$')"
+    assert_equal "$(each_dataset | wc -l)" "$(calls 'zfs send .*@daily-5$')"
 }
 
 test_increments_over_ssh_follow() { increments ssh; }
@@ -571,6 +571,7 @@ facts='name,guid,creation,written'
 settled_daemon() {
     KEEP_LOCAL=9 KEEP_REMOTE=9 config ssh
     sync_twice
+    rm "$RUNTIME_DIRECTORY"/*.facts # as after the machine was started
     sim calls clear
     start_daemon
 }
@@ -641,9 +642,11 @@ EOF
     chmod +x "$DIR/bin/zfs"
 }
 
+# moves_before_its_facts_were_read COMMAND [BEFORE]: BEFORE happens before the cycle.
 moves_before_its_facts_were_read() {
     settled_daemon
     days 1
+    eval "${2:-}"
     before_facts "$1"
     next_cycle
     [ -e "$DIR/done" ] || fail 'nothing happened meanwhile'
@@ -660,6 +663,42 @@ test_a_snapshot_that_goes_before_its_facts_were_read_fails_its_dataset_and_no_ot
 test_a_snapshot_that_is_replaced_before_its_facts_were_read_fails_its_dataset_and_no_other() {
     local sim="$DIR/bin/sim on local"
     moves_before_its_facts_were_read "$sim zfs destroy $SRC/a@daily-4 && $sim zfs snapshot $SRC/a@daily-4"
+}
+
+test_a_bookmark_that_goes_before_its_facts_were_read_fails_its_dataset_and_no_other() {
+    moves_before_its_facts_were_read "$DIR/bin/sim on local zfs destroy $SRC/a#mark" \
+        "zfs snapshot $SRC/a@x; zfs bookmark $SRC/a@x $SRC/a#mark; zfs destroy $SRC/a@x"
+}
+
+test_a_start_that_finds_what_the_one_before_knew_lists_names_and_nothing_else() {
+    config ssh
+    sync_twice
+    sim calls clear
+    sync_ok
+    assert_not_called 'creation'
+    assert_equal 2 "$(calls "$names -r")"
+}
+
+# Nothing of it is believed.
+test_a_file_of_facts_that_is_spoilt_costs_a_long_listing_and_nothing_else() {
+    local file spoil
+    config ssh
+    sync_twice
+    file=$(echo "$RUNTIME_DIRECTORY"/*.facts)
+    cp "$file" "$DIR/good"
+    # shellcheck disable=SC2016 # for eval
+    for spoil in 'rm $file' ': >$file' 'truncate -s -1 $file' 'truncate -s -32 $file' 'echo >>$file' 'chmod 666 $file' \
+        'printf x | dd of=$file bs=1 seek=60 conv=notrunc status=none' 'head -c 5000 /dev/urandom >$file' \
+        'ln -sf $DIR/good $file' 'rm $file; mkfifo $file' 'rm $file; mkdir $file'; do
+        rm -rf "$file"
+        cp "$DIR/good" "$file"
+        eval "$spoil"
+        sim calls clear
+        sync_ok
+        assert_equal 2 "$(calls 'creation,written -r')"
+        assert_not_called 'zfs (send|receive|destroy)'
+    done
+    assert_said 'the next start lists all snapshots at length' # where a folder is in its place
 }
 
 facts_fail() {
