@@ -74,14 +74,28 @@ static void rehash(struct strpool *pool)
     pool->slot_count = count;
 }
 
+/* The slot of these bytes, or the empty one where they belong. */
+static size_t slot_of(const struct strpool *pool, const char *s, size_t len)
+{
+    size_t at = hash_bytes(s, len) & (pool->slot_count - 1);
+    while (pool->slots[at] != NULL &&
+           (strncmp(pool->slots[at], s, len) != 0 || pool->slots[at][len] != '\0'))
+        at = (at + 1) & (pool->slot_count - 1);
+    return at;
+}
+
+const char *strpool_find(const struct strpool *pool, const char *s, size_t len)
+{
+    return pool->slot_count == 0 ? NULL : pool->slots[slot_of(pool, s, len)];
+}
+
 const char *strpool_add(struct strpool *pool, const char *s, size_t len)
 {
     if (pool->used * 4 >= pool->slot_count * 3)
         rehash(pool);
-    size_t at = hash_bytes(s, len) & (pool->slot_count - 1);
-    for (; pool->slots[at] != NULL; at = (at + 1) & (pool->slot_count - 1))
-        if (strncmp(pool->slots[at], s, len) == 0 && pool->slots[at][len] == '\0')
-            return pool->slots[at];
+    size_t at = slot_of(pool, s, len);
+    if (pool->slots[at] != NULL)
+        return pool->slots[at];
     char *copy = reserve(pool, len + 1);
     memcpy(copy, s, len);
     copy[len] = '\0';

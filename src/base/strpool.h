@@ -30,4 +30,7 @@ void strpool_fini(struct strpool *pool);
  */
 const char *strpool_add(struct strpool *pool, const char *s, size_t len);
 
+/* The pool's copy of these bytes, or NULL where it has none. */
+const char *strpool_find(const struct strpool *pool, const char *s, size_t len);
+
 #endif

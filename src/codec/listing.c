@@ -13,9 +13,8 @@
 static const struct {
     size_t least, most;
 } COLUMNS[] = {
-    [LISTING_DATASETS] = {4, 6},
-    [LISTING_SNAPSHOTS] = {4, 5},
-    [LISTING_DETAILS] = {4, 4},
+    [LISTING_DATASETS] = {4, 6}, [LISTING_SNAPSHOTS] = {4, 5}, [LISTING_NAMES] = {3, 3},
+    [LISTING_FACTS] = {4, 4},    [LISTING_DETAILS] = {4, 4},
 };
 
 /* One column of a line; `s` is NUL-terminated. */
@@ -166,6 +165,33 @@ static int read_snapshot_name(struct row *row, bool make, const char **ret_name,
     return 0;
 }
 
+/* The columns creation and, where it is there, written. */
+static int read_facts_of(const struct row *row, const struct column *creation,
+                         const struct column *written, bool is_bookmark, struct snapshot *snap)
+{
+    if (text_parse_i64(creation->s, creation->len, &snap->creation) != 0 &&
+        !(is_bookmark && is_absent(creation)))
+        return complain(row, "the creation is no number");
+    if (!is_absent(written) && text_parse_u64(written->s, written->len, &snap->size) != 0)
+        return complain(row, "the bytes written are no number");
+    return 0;
+}
+
+/* Of names alone: what is known of the guid. */
+static void recall_facts(struct listing *listing, struct snapshot *snap)
+{
+    if (listing->inv->facts != NULL && facts_recall(listing->inv->facts, snap))
+        return;
+    snap->flags |= SNAPSHOT_BARE;
+    listing->inv->bare[listing->side]++;
+}
+
+static void learn_facts(const struct listing *listing, const struct snapshot *snap)
+{
+    if (listing->inv->facts != NULL)
+        facts_add(listing->inv->facts, listing->side, snap->guid, snap->creation, snap->size);
+}
+
 static int read_snapshot(struct row *row)
 {
     struct listing *listing = row->listing;
@@ -178,14 +204,31 @@ static int read_snapshot(struct row *row)
         return complain(row, "the guid is no number");
     if (text_parse_u64(c[2].s, c[2].len, &snap.createtxg) != 0)
         return complain(row, "the createtxg is no number");
-    if (text_parse_i64(c[3].s, c[3].len, &snap.creation) != 0 && !(mark == '#' && is_absent(&c[3])))
-        return complain(row, "the creation is no number");
-    if (!is_absent(&c[4]) && text_parse_u64(c[4].s, c[4].len, &snap.size) != 0)
-        return complain(row, "the bytes written are no number");
+    if (listing->kind == LISTING_NAMES)
+        recall_facts(listing, &snap);
+    else if (read_facts_of(row, &c[3], &c[4], mark == '#', &snap) != 0)
+        return -1;
+    else
+        learn_facts(listing, &snap);
     if (mark == '@')
         inventory_add_snapshot(listing->inv, listing->last, listing->side, &snap);
     else
         inventory_add_bookmark(listing->inv, listing->last, listing->side, &snap);
+    return 0;
+}
+
+static int read_facts(struct row *row)
+{
+    const struct column *c = row->column;
+    struct snapshot snap = {.flags = 0};
+    char mark = 0;
+    if (read_snapshot_name(row, false, &snap.name, &mark) != 0)
+        return -1;
+    if (text_parse_u64(c[1].s, c[1].len, &snap.guid) != 0)
+        return complain(row, "the guid is no number");
+    if (read_facts_of(row, &c[2], &c[3], mark == '#', &snap) != 0)
+        return -1;
+    learn_facts(row->listing, &snap);
     return 0;
 }
 
@@ -237,7 +280,10 @@ static int read_line(void *arg, char *line, size_t len, struct err *e)
     case LISTING_DATASETS:
         return read_dataset(&row);
     case LISTING_SNAPSHOTS:
+    case LISTING_NAMES:
         return read_snapshot(&row);
+    case LISTING_FACTS:
+        return read_facts(&row);
     default:
         return read_details(&row);
     }
@@ -311,7 +357,7 @@ int listing_end(struct listing *listing, struct err *e)
     if (listing->kind == LISTING_DATASETS && listing->lines.number == 0)
         return err_set(e, ERR_PARSE,
                        "zfs list succeeded and printed nothing: what runs there is not zfs");
-    if (listing->kind != LISTING_SNAPSHOTS)
+    if (listing->kind != LISTING_SNAPSHOTS && listing->kind != LISTING_NAMES)
         return 0;
     if (check_guids_once(listing, e) != 0)
         return -1;

@@ -16,6 +16,8 @@
 #define LISTING_DATASET_COLUMNS                                                                    \
     "name,type,encryption,receive_resume_token,usedbydataset,usedbysnapshots"
 #define LISTING_SNAPSHOT_COLUMNS "name,guid,createtxg,creation,written"
+#define LISTING_NAME_COLUMNS     "name,guid,createtxg" /* and no more: these alone are fast */
+#define LISTING_FACT_COLUMNS     "name,guid,creation,written"
 #define LISTING_DETAIL_COLUMNS   "name,guid,userrefs,clones"
 
 enum listing_kind {
@@ -23,11 +25,17 @@ enum listing_kind {
                           encrypted, token and space */
     LISTING_SNAPSHOTS, /* -t snapshot[,bookmark] -o LISTING_SNAPSHOT_COLUMNS: adds them; their
                           dataset exists. A bookmark's creation may be absent: it is then 0. The
-                          last column may be left out, as in listings that people make */
+                          last column may be left out, as in listings that people make. Where the
+                          inventory has facts, they get to know them */
     LISTING_DETAILS,   /* -t snapshot -o LISTING_DETAIL_COLUMNS, of snapshots known already: sets
                           or clears SNAPSHOT_HELD and SNAPSHOT_CLONED by guid, and
                           SNAPSHOT_CONFIRMED where it still has the name. What is not known appeared
                           meanwhile and is skipped */
+    LISTING_NAMES, /* -t snapshot,bookmark -o LISTING_NAME_COLUMNS: as LISTING_SNAPSHOTS, with what
+                          inv->facts says of the guids. What that does not know is SNAPSHOT_BARE
+                          and counted in inv->bare */
+    LISTING_FACTS, /* -t snapshot,bookmark -o LISTING_FACT_COLUMNS: adds to inv->facts, and to
+                          nothing else */
 };
 
 struct listing {
@@ -57,8 +65,8 @@ int listing_feed(struct listing *listing, const char *data, size_t len, struct e
 
 /*
  * The end of a listing whose program succeeded. It fails with ERR_PARSE where the last line has no
- * newline, because the rest is missing then; and of LISTING_SNAPSHOTS where a dataset has two
- * snapshots of one guid (bookmarks may share one); else it sets `listed` on
+ * newline, because the rest is missing then; and of LISTING_SNAPSHOTS and LISTING_NAMES where a
+ * dataset has two snapshots of one guid (bookmarks may share one); else it sets `listed` on
  * every dataset of the inventory that exists on the side, also on one that had no line. So a
  * listing must cover all that the inventory has of the side: who lists one dataset alone reads it
  * into an inventory of its own, and who lists datasets too does that first. The caller sorts the

@@ -54,10 +54,8 @@ static void grow_slots(struct inventory *inv)
 
 struct dataset *inventory_find(const struct inventory *inv, const char *name)
 {
-    for (size_t i = 0; i < inv->n; i++)
-        if (strcmp(inv->v[i]->name, name) == 0)
-            return inv->v[i];
-    return NULL;
+    name = strpool_find(&inv->pool, name, strlen(name));
+    return name == NULL || inv->slot_count == 0 ? NULL : inv->slots[slot_of(inv, name)];
 }
 
 struct dataset *inventory_get(struct inventory *inv, const char *name)
@@ -103,6 +101,28 @@ void inventory_sort(struct inventory *inv)
             snapset_sort(&inv->v[i]->side[side].bookmarks);
         }
     }
+}
+
+static size_t complete(const struct inventory *inv, struct snapset *set)
+{
+    size_t bare = 0;
+    for (size_t i = 0; i < set->n; i++) {
+        if (!(set->v[i].flags & SNAPSHOT_BARE))
+            continue;
+        if (facts_recall(inv->facts, &set->v[i]))
+            set->v[i].flags &= ~(unsigned)SNAPSHOT_BARE;
+        else
+            bare++;
+    }
+    return bare;
+}
+
+void inventory_complete(struct inventory *inv, enum side side)
+{
+    inv->bare[side] = 0;
+    for (size_t i = 0; i < inv->n; i++)
+        inv->bare[side] += complete(inv, &inv->v[i]->side[side].snapshots) +
+                           complete(inv, &inv->v[i]->side[side].bookmarks);
 }
 
 static void add(struct inventory *inv, struct snapset *set, const struct snapshot *snap)

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "facts.h"
 #include "snapshot.h"
 #include "strpool.h"
 
@@ -33,6 +34,8 @@ struct inventory {
     size_t n, cap;
     struct dataset **slots; /* open addressing by the pool's pointer of the name */
     size_t slot_count;
+    struct facts *facts; /* what is known by guid, for listings of names alone; or NULL; borrowed */
+    size_t bare[SIDE_COUNT]; /* how many are SNAPSHOT_BARE */
 };
 
 /* Makes an empty inventory. Release with inventory_fini. */
@@ -41,7 +44,7 @@ void inventory_init(struct inventory *inv);
 /* Frees everything in it, names included. Safe on a zeroed struct. */
 void inventory_fini(struct inventory *inv);
 
-/* The dataset of that name below the roots, or NULL. */
+/* The dataset of that name below the roots, or NULL. O(1). */
 struct dataset *inventory_find(const struct inventory *inv, const char *name);
 
 /* The same, made if it is not there. `name` is copied. The pointer is valid until _fini. */
@@ -55,6 +58,9 @@ void inventory_add_snapshot(struct inventory *inv, struct dataset *ds, enum side
                             const struct snapshot *snap);
 void inventory_add_bookmark(struct inventory *inv, struct dataset *ds, enum side side,
                             const struct snapshot *bookmark);
+
+/* Completes what is SNAPSHOT_BARE on a side from the facts, and counts anew what still is. */
+void inventory_complete(struct inventory *inv, enum side side);
 
 /* Empties what is known of one side of a dataset, for a fresh listing. */
 void holding_clear(struct holding *holding);

@@ -15,6 +15,7 @@ enum snapshot_flag {
     SNAPSHOT_HELD = 1,      /* zfs holds it (userrefs > 0) */
     SNAPSHOT_CLONED = 2,    /* a clone depends on it */
     SNAPSHOT_CONFIRMED = 4, /* I8: a second listing showed this guid under this name */
+    SNAPSHOT_BARE = 8,      /* creation and size are not known: nothing may be planned from it */
 };
 
 /*

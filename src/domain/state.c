@@ -222,8 +222,9 @@ void state_weigh_rows(const struct state *state, struct dataset_state *ds)
 {
     unsigned wanted = ROW_ON(SIDE_LOCAL) | (state->has_remote ? ROW_ON(SIDE_REMOTE) : 0U);
     ds->copied = ds->coming_since = ds->blocked_since = 0;
-    for (size_t i = 0; i < ds->rows.n; i++) {
-        const struct snapshot_row *row = &ds->rows.v[i];
+    struct row_reader reader;
+    row_reader_init(&reader, &ds->rows);
+    for (const struct snapshot_row *row; (row = row_reader_next(&reader)) != NULL;) {
         if ((row->sides & wanted) == wanted && row->creation > ds->copied)
             ds->copied = row->creation;
         if (row_is_coming(row) && (ds->coming_since == 0 || row->creation < ds->coming_since))

@@ -7,6 +7,7 @@
 
 #include "chronicle.h"
 #include "event.h"
+#include "row_table.h"
 
 struct step_state {
     enum op op;

@@ -113,16 +113,16 @@ static void replay_steps(const struct dataset_state *ds, state_replay_fn *fn, vo
     }
 }
 
-/* The part of a table that has come: its rest is still to come, to whoever is told this too. */
-static void replay_arriving(const struct dataset_state *ds, state_replay_fn *fn, void *arg)
+static void replay_rows(const struct dataset_state *ds, const struct row_table *table, bool more,
+                        state_replay_fn *fn, void *arg)
 {
-    struct snapshot_row *rows = row_table_list(&ds->arriving);
+    struct snapshot_row *rows = row_table_list(table);
     struct event event = {.kind = EVENT_DATASET_SNAPSHOTS,
                           .dataset = ds->name,
                           .first = true,
-                          .flag = true,
+                          .flag = more,
                           .rows = rows,
-                          .row_count = ds->arriving.n};
+                          .row_count = table->n};
     fn(arg, &event);
     free(rows);
 }
@@ -137,14 +137,10 @@ void state_replay_dataset(const struct dataset_state *ds, state_replay_fn *fn, v
     for (int side = 0; side < SIDE_COUNT; side++)
         seen.holding[side] = ds->holding[side];
     fn(arg, &seen);
-    struct event rows = {.kind = EVENT_DATASET_SNAPSHOTS,
-                         .dataset = ds->name,
-                         .first = true,
-                         .rows = ds->rows.v,
-                         .row_count = ds->rows.n};
-    fn(arg, &rows);
+    replay_rows(ds, &ds->rows, false, fn, arg);
+    /* The part of a table that has come: its rest is still to come, to whoever is told this too. */
     if (ds->is_arriving)
-        replay_arriving(ds, fn, arg);
+        replay_rows(ds, &ds->arriving, true, fn, arg);
     if (ds->step_count > 0)
         replay_steps(ds, fn, arg);
     struct event recalled = {.kind = EVENT_DATASET_RECALLED,

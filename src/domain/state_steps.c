@@ -32,14 +32,12 @@ static void record_transfer(struct state *state, const struct dataset_state *ds,
 static void find_newest(struct dataset_state *ds)
 {
     for (int side = 0; side < SIDE_COUNT; side++) {
-        bool found = false;
-        for (size_t i = 0; i < ds->rows.n; i++)
-            if ((ds->rows.v[i].sides & ROW_ON(side)) != 0) {
-                ds->holding[side].newest = ds->rows.v[i].creation;
-                found = true;
-            }
-        if (!found)
-            ds->holding[side].newest = 0;
+        struct row_reader reader;
+        ds->holding[side].newest = 0;
+        row_reader_init(&reader, &ds->rows);
+        for (const struct snapshot_row *row; (row = row_reader_next(&reader)) != NULL;)
+            if ((row->sides & ROW_ON(side)) != 0)
+                ds->holding[side].newest = row->creation;
     }
 }
 

@@ -172,6 +172,18 @@ static int check_i5_not_critical(const struct trial *trial, enum side side, size
     return 0;
 }
 
+/* I2: a policy goes by creation, so every step is in doubt where one is not known. */
+static int check_i2_is_ordered(const struct trial *trial, struct err *e)
+{
+    for (int side = 0; side < SIDE_COUNT; side++) {
+        const struct snapset *set = snapshots(trial, (enum side)side);
+        for (size_t i = 0; i < set->n; i++)
+            if (set->v[i].flags & SNAPSHOT_BARE)
+                return broken(e, "I2", "was made without knowing the creation of", set->v[i].name);
+    }
+    return 0;
+}
+
 /* I8: both sides were listed by this process. A dataset that a side lacks counts as listed. */
 static int check_i8_was_listed(const struct trial *trial, struct err *e)
 {
@@ -402,6 +414,8 @@ int plan_validate(const struct plan *plan, const struct dataset *ds, const struc
     struct trial trial;
     trial_init(&trial, ds, target, rules);
     int rc = check_i9_source_exists(&trial, plan, e);
+    if (rc == 0 && plan->n > 0)
+        rc = check_i2_is_ordered(&trial, e);
     if (rc == 0 && plan->n > 0 && target->error.code != ERR_NONE)
         rc = broken(e, "target", "has steps although the target has an error", "");
     if (rc == 0)

@@ -3,7 +3,7 @@
  * of the inventory and holds every step against the invariants, without trusting the planner.
  *
  * I1  A snapshot is its guid. Same name, other guid: two snapshots, never a base, never a match.
- * I2  Within a side the order is createtxg.
+ * I2  Within a side the order is createtxg; for a policy it is creation, which is known of all.
  * I3  After every prefix of a plan, sides that shared a base share one still.
  * I4  No step destroys what the target keeps, what is held or cloned, or anything outside.
  * I5  The critical snapshots of the inventory that the plan starts from survive the plan.

@@ -5,36 +5,20 @@
 #include <string.h>
 
 #include "clock.h"
-#include "command.h"
 #include "crew.h"
+#include "discovery.h"
 #include "estimate.h"
-#include "job.h"
 #include "mem.h"
 #include "plan.h"
 #include "validate.h"
 
-enum what { WHAT_DATASETS, WHAT_SNAPSHOTS, WHAT_COUNT };
-
-/* One of the four listings, or the look at a side's pool. */
-struct discovery {
-    struct cycle *cycle;
-    enum side side;
-    struct listing_job *listing; /* NULL: not running */
-    struct job *job;             /* the same for the look at the pool */
-};
-
 struct cycle {
     struct cycle_spec spec;
     struct inventory inv;
-    struct discovery listings[SIDE_COUNT][WHAT_COUNT];
-    struct discovery pool[SIDE_COUNT];
-    bool missing[SIDE_COUNT]; /* its root does not exist */
-    int64_t began_ms;         /* monotonic; no listing is older */
-    unsigned pending;         /* listings and looks that run, and a connection being made */
-    bool connecting;
-    struct err error; /* the first that fails the cycle as a whole */
-    struct crew *crew;
-    struct loop_timer *next;
+    struct discovery *discovery;
+    int64_t began_ms;  /* monotonic; no listing is older */
+    struct err error;  /* what fails the cycle as a whole */
+    struct crew *crew; /* NULL: the listings are not complete yet */
     uint64_t datasets, failed;
     bool stopping, finished;
 };
@@ -60,130 +44,7 @@ static void finish(struct cycle *cycle)
     emit(cycle, &event);
 }
 
-static void fail(struct cycle *cycle, const struct err *e)
-{
-    if (cycle->error.code == ERR_NONE)
-        cycle->error = *e;
-}
-
-static void plan_all(void *arg);
-
-/* One thing less to wait for. Goes on from the loop, never from inside a callback. */
-static void settle(struct cycle *cycle)
-{
-    cycle->pending--;
-    if (cycle->pending == 0)
-        cycle->next = loop_add_timer(cycle->spec.loop, 0, plan_all, cycle);
-}
-
-static void describe_side(const struct cycle *cycle, enum side side, struct err *e)
-{
-    const struct site *site = &cycle->spec.sites->side[side];
-    err_wrap(e, "the %s side (%s%s%s)", side_name(side), site_host(site),
-             site->ssh == NULL ? "" : ":", site->root.s);
-}
-
-static void handle_pool(void *arg, const struct err *e)
-{
-    struct discovery *discovery = arg;
-    struct cycle *cycle = discovery->cycle;
-    const char *root = cycle->spec.sites->side[discovery->side].root.s;
-    discovery->job = NULL;
-    struct err error = ERR_INIT;
-    if (e != NULL && e->code != ERR_DATASET_MISSING && e->code != ERR_POOL_MISSING)
-        error = *e;
-    else if (e != NULL)
-        site_pool_missing(&cycle->spec.sites->side[discovery->side], &error);
-    else if (discovery->side == SIDE_LOCAL)
-        err_set(&error, ERR_DATASET_MISSING, "there is no dataset %s: see root under [local]",
-                root);
-    if (error.code != ERR_NONE) {
-        describe_side(cycle, discovery->side, &error);
-        fail(cycle, &error);
-    }
-    settle(cycle);
-}
-
-/* An exported pool must not look like an empty one: a root is missing only where its pool is
- * there. */
-static void look_at_pool(struct cycle *cycle, enum side side)
-{
-    struct discovery *discovery = &cycle->pool[side];
-    const struct site *site = &cycle->spec.sites->side[side];
-    struct dsbuf buf;
-    struct argv argv;
-    argv_init(&argv);
-    command_exists(&argv, site_pool(site, &buf));
-    struct job_spec spec = {.site = site,
-                            .command = &argv,
-                            .on_done = handle_pool,
-                            .arg = discovery,
-                            .stall_ms = cycle->spec.config->stall_timeout * 1000};
-    struct err e = ERR_INIT;
-    *discovery = (struct discovery){.cycle = cycle, .side = side};
-    discovery->job = job_start(cycle->spec.loop, &spec, &e);
-    if (discovery->job == NULL)
-        fail(cycle, &e);
-    else
-        cycle->pending++;
-}
-
-static void handle_listing(void *arg, const struct err *e)
-{
-    struct discovery *discovery = arg;
-    struct cycle *cycle = discovery->cycle;
-    discovery->listing = NULL;
-    if (e != NULL && e->code == ERR_DATASET_MISSING) {
-        if (!cycle->missing[discovery->side] && !cycle->stopping)
-            look_at_pool(cycle, discovery->side);
-        cycle->missing[discovery->side] = true;
-    } else if (e != NULL) {
-        struct err error = *e;
-        describe_side(cycle, discovery->side, &error);
-        fail(cycle, &error);
-    }
-    settle(cycle);
-}
-
-static void list_side(struct cycle *cycle, enum side side)
-{
-    const struct site *site = &cycle->spec.sites->side[side];
-    for (int what = 0; what < WHAT_COUNT; what++) {
-        struct discovery *discovery = &cycle->listings[side][what];
-        struct argv argv;
-        struct err e = ERR_INIT;
-        argv_init(&argv);
-        if (what == WHAT_DATASETS)
-            command_list_datasets(&argv, site->root, true);
-        else
-            command_list_snapshots(&argv, site->root, true);
-        *discovery = (struct discovery){.cycle = cycle, .side = side};
-        discovery->listing = listing_job_start(
-            cycle->spec.loop, site, &argv,
-            what == WHAT_DATASETS ? LISTING_DATASETS : LISTING_SNAPSHOTS, &cycle->inv,
-            cycle->spec.config->stall_timeout * 1000, handle_listing, discovery, &e);
-        if (discovery->listing == NULL) {
-            describe_side(cycle, side, &e);
-            fail(cycle, &e);
-        } else {
-            cycle->pending++;
-        }
-    }
-}
-
-static void handle_connection(void *arg, const struct err *e)
-{
-    struct cycle *cycle = arg;
-    cycle->connecting = false;
-    if (e != NULL) {
-        struct err error = *e;
-        describe_side(cycle, SIDE_REMOTE, &error);
-        fail(cycle, &error);
-    } else if (!cycle->stopping) {
-        list_side(cycle, SIDE_REMOTE);
-    }
-    settle(cycle);
-}
+static void plan_all(void *arg, const struct err *e);
 
 struct cycle *cycle_start(const struct cycle_spec *spec)
 {
@@ -191,19 +52,27 @@ struct cycle *cycle_start(const struct cycle_spec *spec)
     cycle->spec = *spec;
     cycle->began_ms = clock_monotonic_ms();
     inventory_init(&cycle->inv);
+    cycle->inv.facts = spec->facts;
     struct event event = {.kind = EVENT_CYCLE_STARTED, .flag = spec->dryrun};
     emit(cycle, &event);
-    cycle->pending = 1; /* held until everything is started */
-    list_side(cycle, SIDE_LOCAL);
-    if (config_has_remote(spec->config) && spec->connection != NULL) {
-        cycle->pending++;
-        cycle->connecting = true;
-        connection_ensure(spec->connection, handle_connection, cycle);
-    } else if (config_has_remote(spec->config)) {
-        list_side(cycle, SIDE_REMOTE);
-    }
-    settle(cycle);
+    struct discovery_spec discovery = {.loop = spec->loop,
+                                       .config = spec->config,
+                                       .sites = spec->sites,
+                                       .connection = spec->connection,
+                                       .inv = &cycle->inv,
+                                       .on_done = plan_all,
+                                       .arg = cycle};
+    cycle->discovery = discovery_start(&discovery);
     return cycle;
+}
+
+/* The newest of which it is known when it was made, or NULL. */
+static const struct snapshot *newest_known(const struct snapset *set)
+{
+    size_t n = set->n;
+    while (n > 0 && (set->v[n - 1].flags & SNAPSHOT_BARE))
+        n--;
+    return n == 0 ? NULL : &set->v[n - 1];
 }
 
 static void tell_seen(struct cycle *cycle, const struct dataset *ds)
@@ -215,7 +84,7 @@ static void tell_seen(struct cycle *cycle, const struct dataset *ds)
                           .flag = remote_only};
     for (int side = 0; side < SIDE_COUNT; side++) {
         const struct snapset *set = &ds->side[side].snapshots;
-        const struct snapshot *newest = snapset_newest(set);
+        const struct snapshot *newest = newest_known(set);
         event.holding[side].count = set->n;
         event.holding[side].newest = newest == NULL ? 0 : newest->creation;
         event.holding[side].space = ds->side[side].space;
@@ -347,15 +216,56 @@ static void handle_idle(void *arg)
         err_set(&cycle->error, ERR_INTERRUPTED, "the cycle was ended because backupd is stopping");
     if (crew_lost(cycle->crew)->code != ERR_NONE && cycle->error.code == ERR_NONE) {
         cycle->error = *crew_lost(cycle->crew);
-        describe_side(cycle, SIDE_REMOTE, &cycle->error);
+        discovery_describe_side(cycle->spec.sites, SIDE_REMOTE, &cycle->error);
     }
     finish(cycle);
 }
 
-static void plan_all(void *arg)
+static bool is_bare(const struct snapset *set)
+{
+    for (size_t i = 0; i < set->n; i++)
+        if (set->v[i].flags & SNAPSHOT_BARE)
+            return true;
+    return false;
+}
+
+/* Whether the facts of a snapshot of it are missing: it went, or its name is that of another one
+ * now, after its side was listed. What is older than what is then not known, so nothing is planned
+ * from the listing, and its table stays what it was. */
+static bool has_moved(const struct cycle *cycle, const struct dataset *ds)
+{
+    bool found = false;
+    for (int side = 0; side < SIDE_COUNT; side++)
+        found = found || (cycle->inv.bare[side] > 0 && (is_bare(&ds->side[side].snapshots) ||
+                                                        is_bare(&ds->side[side].bookmarks)));
+    return found;
+}
+
+static void plan_or_leave(struct cycle *cycle, const struct dataset *ds)
+{
+    bool is_local = ds->side[SIDE_LOCAL].exists;
+    tell_seen(cycle, ds);
+    if (has_moved(cycle, ds)) {
+        struct err e = ERR_INIT;
+        err_set(&e, ERR_BUSY,
+                "its snapshots changed while they were listed; the next cycle looks again");
+        if (is_local)
+            tell_finished(cycle, ds, &e);
+    } else if (!is_local) {
+        tell_unplanned(cycle, ds); /* I9 */
+    } else if (cycle->spec.skip != NULL && cycle->spec.skip(cycle->spec.arg, ds->name)) {
+        tell_unplanned(cycle, ds);
+        cycle->failed++;
+    } else {
+        plan_dataset(cycle, ds);
+    }
+}
+
+static void plan_all(void *arg, const struct err *e)
 {
     struct cycle *cycle = arg;
-    cycle->next = NULL;
+    if (e != NULL)
+        cycle->error = *e;
     cycle->crew = crew_new(&cycle->spec, handle_idle, cycle);
     if (cycle->stopping && cycle->error.code == ERR_NONE)
         err_set(&cycle->error, ERR_INTERRUPTED, "the cycle was ended because backupd is stopping");
@@ -365,20 +275,11 @@ static void plan_all(void *arg)
     }
     inventory_sort(&cycle->inv);
     mark_listed(cycle);
+    if (cycle->inv.facts != NULL)
+        facts_end(cycle->inv.facts);
     for (size_t i = 0; i < cycle->inv.n; i++) {
-        const struct dataset *ds = cycle->inv.v[i];
-        tell_seen(cycle, ds);
         cycle->datasets++;
-        if (!ds->side[SIDE_LOCAL].exists) {
-            tell_unplanned(cycle, ds);
-            continue; /* I9 */
-        }
-        if (cycle->spec.skip != NULL && cycle->spec.skip(cycle->spec.arg, ds->name)) {
-            tell_unplanned(cycle, ds);
-            cycle->failed++;
-        } else {
-            plan_dataset(cycle, ds);
-        }
+        plan_or_leave(cycle, cycle->inv.v[i]);
     }
     crew_start(cycle->crew);
 }
@@ -388,18 +289,7 @@ void cycle_stop(struct cycle *cycle)
     if (cycle->stopping || cycle->finished)
         return;
     cycle->stopping = true;
-    if (cycle->connecting) {
-        connection_cancel(cycle->spec.connection);
-        cycle->connecting = false;
-        settle(cycle);
-    }
-    for (int side = 0; side < SIDE_COUNT; side++) {
-        for (int what = 0; what < WHAT_COUNT; what++)
-            if (cycle->listings[side][what].listing != NULL)
-                listing_job_cancel(cycle->listings[side][what].listing);
-        if (cycle->pool[side].job != NULL)
-            job_cancel(cycle->pool[side].job);
-    }
+    discovery_stop(cycle->discovery);
     if (cycle->crew != NULL)
         crew_stop(cycle->crew);
 }
@@ -408,7 +298,7 @@ void cycle_free(struct cycle *cycle)
 {
     if (cycle == NULL)
         return;
-    loop_remove_timer(cycle->next);
+    discovery_free(cycle->discovery);
     crew_free(cycle->crew);
     inventory_fini(&cycle->inv);
     free(cycle);

@@ -8,6 +8,7 @@
 #include "config.h"
 #include "connection.h"
 #include "event.h"
+#include "facts.h"
 #include "limiter.h"
 #include "pace.h"
 #include "sites.h"
@@ -30,7 +31,8 @@ struct cycle_spec {
     const struct sites *sites;
     struct connection *connection; /* NULL: the remote is not reached through ssh */
     struct limiter *limiter;       /* of all transfers together; NULL: none */
-    struct pace *pace; /* looked at where parallel is "auto"; NULL: as if nothing was found yet */
+    struct pace *pace;   /* looked at where parallel is "auto"; NULL: as if nothing was found yet */
+    struct facts *facts; /* kept from cycle to cycle; NULL: none are, and all is listed at length */
     uint64_t number;
     bool dryrun;
     cycle_event_fn *on_event;

@@ -8,6 +8,7 @@
 
 #include "clock.h"
 #include "engine_parts.h"
+#include "facts_file.h"
 #include "history.h"
 #include "host.h"
 #include "mem.h"
@@ -66,6 +67,16 @@ static void feed_watchdog(void *arg)
     int64_t every_ms = service_watchdog_ms();
     if (every_ms > 0)
         engine->watchdog = loop_add_timer(engine->loop, every_ms, feed_watchdog, engine);
+}
+
+/* What the daemon before this one knew. */
+static void recall_facts(struct engine *engine)
+{
+    if (instance_path(engine->options.config_path, ".facts", engine->facts_path, NULL) != 0)
+        engine->facts_path[0] = '\0';
+    else
+        facts_file_read(engine->facts_path, &engine->facts);
+    engine->facts.changed = false;
 }
 
 /* Makes the sites and the connection for the present configuration. */
@@ -135,12 +146,14 @@ struct engine *engine_new(struct config *config, const struct engine_options *op
     engine->config = config;
     engine->lock = -1;
     state_init(&engine->state);
+    facts_init(&engine->facts);
     retries_init(&engine->retries);
     pace_init(&engine->pace);
     engine->limiter = limiter_new();
     limiter_set(engine->limiter, config->rate_limit);
     if (take_lock(engine, e) != 0)
         goto fail;
+    recall_facts(engine);
     engine->loop = loop_new(e);
     if (engine->loop == NULL || engine_watch_signals(engine, e) != 0)
         goto fail;
@@ -236,6 +249,7 @@ void engine_free(struct engine *engine)
         close(engine->lock);
     retries_fini(&engine->retries);
     limiter_free(engine->limiter);
+    facts_fini(&engine->facts);
     state_fini(&engine->state);
     config_fini(engine->config);
     free(engine->config);

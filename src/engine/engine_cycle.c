@@ -3,6 +3,8 @@
 
 #include "clock.h"
 #include "engine_parts.h"
+#include "facts_file.h"
+#include "host.h"
 #include "notifier.h"
 #include "proc.h"
 #include "schedule.h"
@@ -125,8 +127,7 @@ static bool is_news(const struct engine *engine, const struct event *event)
     if (event->kind != EVENT_DATASET_SNAPSHOTS || !event->first || event->flag)
         return true;
     const struct dataset_state *ds = state_find(&engine->state, event->dataset);
-    return ds == NULL || !rows_are_equal(ds->rows.v, ds->rows.n, event->rows, event->row_count) ||
-           ds->rows.n == 0;
+    return ds == NULL || ds->rows.n == 0 || !row_table_is(&ds->rows, event->rows, event->row_count);
 }
 
 static void handle_event(void *arg, const struct event *event)
@@ -169,6 +170,7 @@ static void run_cycle(void *arg)
                               .connection = engine->connection,
                               .limiter = engine->limiter,
                               .pace = &engine->pace,
+                              .facts = &engine->facts,
                               .number = engine->state.cycle + 1,
                               .dryrun = engine->options.dryrun,
                               .on_event = handle_event,
@@ -208,12 +210,27 @@ void engine_end(struct engine *engine)
     await_history(engine);
 }
 
+/* For the next start. Nothing is lost without it but time. */
+static void keep_facts(struct engine *engine)
+{
+    struct err e = ERR_INIT;
+    if (!engine->facts.changed || engine->facts_path[0] == '\0' || engine->options.dryrun)
+        return;
+    engine->facts.changed = false;
+    if (facts_file_write(engine->facts_path, &engine->facts, &e) == 0)
+        return;
+    engine->facts_path[0] = '\0'; /* and it is said once */
+    engine_note(engine, LEVEL_WARNING, "%s: the next start lists all snapshots at length", e.msg);
+}
+
 static void after_cycle(void *arg)
 {
     struct engine *engine = arg;
     engine->after = NULL;
     cycle_free(engine->cycle);
     engine->cycle = NULL;
+    keep_facts(engine);
+    host_trim_memory(); /* of the inventory: until the next cycle nobody needs it */
     if (engine->stopping) {
         engine_end(engine);
         return;

@@ -26,6 +26,8 @@ struct engine {
     unsigned connections;                /* made so far: each has a socket of its own */
     int lock;
     struct state state;
+    struct facts facts;
+    char facts_path[INSTANCE_PATH_MAX]; /* where they are kept for the next start; "" : nowhere */
     struct retries retries;
     uint64_t cycles_failed;   /* as a whole, in a row */
     struct cycle *cycle;      /* NULL: none runs */

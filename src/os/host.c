@@ -267,3 +267,8 @@ int host_random(void *ret, size_t size, struct err *e)
         return err_set_sys(e, errno, "the system has no random numbers for us");
     return 0;
 }
+
+void host_trim_memory(void)
+{
+    system_trim_memory();
+}

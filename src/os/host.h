@@ -65,4 +65,8 @@ unsigned host_terminal_height(int fd);
 /* A random number that nobody can guess. Fails where the system has none. */
 int host_random(void *ret, size_t size, struct err *e);
 
+/* Gives memory that was freed back to the system: after work that took much more than what is kept.
+ * Takes about a millisecond for each 10 MB. */
+void host_trim_memory(void);
+
 #endif

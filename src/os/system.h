@@ -40,4 +40,7 @@ ssize_t system_move(int from, int to, size_t max);
 /* Fills `size` bytes from the kernel's random generator. */
 int system_random(void *ret, size_t size);
 
+/* Gives freed memory back to the system, as far as the C library keeps it and can. */
+void system_trim_memory(void);
+
 #endif

@@ -5,6 +5,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#ifdef HAVE_MALLOC_TRIM
+#include <malloc.h>
+#endif
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -122,4 +125,11 @@ int system_random(void *ret, size_t size)
         size -= (size_t)got;
     }
     return 0;
+}
+
+void system_trim_memory(void)
+{
+#ifdef HAVE_MALLOC_TRIM /* glibc keeps what was freed; musl has no such call and gives back more */
+    malloc_trim(0);
+#endif
 }

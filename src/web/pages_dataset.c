@@ -1,5 +1,6 @@
 /* The page of one dataset. */
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "describe.h"
@@ -195,10 +196,12 @@ static void add_snapshots(const struct state *state, const struct dataset_state 
         html_paragraph(out, "empty", "No snapshot is known.");
         return;
     }
+    struct snapshot_row *rows = row_table_list(&ds->rows);
     html_table_begin(out, state->has_remote ? BOTH : LOCAL);
     for (size_t i = from; i < ds->rows.n && i - from < PAGE_ROWS; i++)
-        add_snapshot(state, &ds->rows.v[ds->rows.n - 1 - i], out);
+        add_snapshot(state, &rows[ds->rows.n - 1 - i], out);
     html_table_end(out);
+    free(rows);
     struct str path;
     str_init(&path);
     page_path(ds->name, &path);

@@ -97,10 +97,12 @@ static void add_row(const struct snapshot_row *row, struct str *type, struct str
 static void add_rows(const struct row_table *rows, struct str *out)
 {
     struct str type;
+    struct row_reader reader;
     str_init(&type);
+    row_reader_init(&reader, rows);
     json_out_open(out, "snapshots", '[');
-    for (size_t i = 0; i < rows->n; i++)
-        add_row(&rows->v[i], &type, out);
+    for (const struct snapshot_row *row; (row = row_reader_next(&reader)) != NULL;)
+        add_row(row, &type, out);
     json_out_close(out, ']');
     str_fini(&type);
 }

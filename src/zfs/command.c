@@ -31,6 +31,66 @@ void command_list_snapshots(struct argv *argv, struct dsname ds, bool recursive)
     argv_add(argv, ds.s);
 }
 
+void command_list_names(struct argv *argv, struct dsname ds)
+{
+    argv_add_all(argv, "zfs", "list", "-Hp", "-t", "snapshot,bookmark", "-o", LISTING_NAME_COLUMNS,
+                 "-r");
+    argv_add(argv, ds.s);
+}
+
+void command_list_all_facts(struct argv *argv, struct dsname ds)
+{
+    argv_add_all(argv, "zfs", "list", "-Hp", "-t", "snapshot,bookmark", "-o", LISTING_FACT_COLUMNS,
+                 "-r");
+    argv_add(argv, ds.s);
+}
+
+/* A list of names that grows until a command is full. */
+struct name_list {
+    struct argv *argv;
+    size_t bytes, count;
+};
+
+/* Adds what is bare in `set` from `*at` on. False where the command is full. */
+static bool add_bare(struct name_list *list, struct dsname ds, char mark, const struct snapset *set,
+                     size_t *at)
+{
+    for (; *at < set->n; (*at)++) {
+        if (!(set->v[*at].flags & SNAPSHOT_BARE))
+            continue;
+        /* as a word of its own, with room for quotes */
+        list->bytes += strlen(ds.s) + strlen(set->v[*at].name) + 5;
+        if (list->count > 0 && list->bytes > COMMAND_LIST_MAX)
+            return false;
+        if (list->count == 0)
+            argv_add_all(list->argv, "zfs", "list", "-Hp", "-t", "snapshot,bookmark", "-o",
+                         LISTING_FACT_COLUMNS);
+        add_snapshot(list->argv, ds, mark, (struct snapname){set->v[*at].name});
+        list->count++;
+    }
+    return true;
+}
+
+bool command_list_facts(struct argv *argv, struct dsname root, const struct inventory *inv,
+                        enum side side, struct command_place *at)
+{
+    struct name_list list = {.argv = argv};
+    for (; at->dataset < inv->n; at->dataset++) {
+        const struct dataset *dataset = inv->v[at->dataset];
+        const struct holding *holding = &dataset->side[side];
+        struct dsbuf buf;
+        struct dsname ds;
+        /* A name that was listed can be written. */
+        if (dsname_join(&buf, root, dataset->name, &ds, NULL) != 0)
+            continue;
+        if (!add_bare(&list, ds, '@', &holding->snapshots, &at->snapshot) ||
+            !add_bare(&list, ds, '#', &holding->bookmarks, &at->bookmark))
+            return true;
+        at->snapshot = at->bookmark = 0;
+    }
+    return list.count > 0;
+}
+
 bool command_list_details(struct argv *argv, struct dsname ds, const struct snapset *set,
                           const bool *chosen, size_t *at)
 {

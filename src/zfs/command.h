@@ -30,6 +30,23 @@ void command_list_datasets(struct argv *argv, struct dsname ds, bool recursive);
 /* Snapshots and bookmarks at and below `ds` (or of `ds` alone), for LISTING_SNAPSHOTS. */
 void command_list_snapshots(struct argv *argv, struct dsname ds, bool recursive);
 
+/* Snapshots and bookmarks at and below `ds`, for LISTING_NAMES, or LISTING_FACTS of all of them. */
+void command_list_names(struct argv *argv, struct dsname ds);
+void command_list_all_facts(struct argv *argv, struct dsname ds);
+
+/* Where command_list_facts goes on. Zeroed, it is the beginning. */
+struct command_place {
+    size_t dataset; /* of the inventory */
+    size_t snapshot, bookmark;
+};
+
+/*
+ * What is SNAPSHOT_BARE on a side whose root is `root`, from `*at` on, by name and as much as fits
+ * into one command; moves `*at` behind it. For LISTING_FACTS. False: none is left.
+ */
+bool command_list_facts(struct argv *argv, struct dsname root, const struct inventory *inv,
+                        enum side side, struct command_place *at);
+
 /* Holds and clones of some snapshots of `ds`, from place `*at` on while they fit into one
  * command and are `chosen`; moves `*at` behind them. For LISTING_DETAILS. False: none left. */
 bool command_list_details(struct argv *argv, struct dsname ds, const struct snapset *set,

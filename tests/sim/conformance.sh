@@ -9,7 +9,7 @@
 #
 # What may differ from run to run is made the same by normalise(), and by nothing else. conformance-sim.sh and
 # conformance-guest.sh hold the records against conformance.expected. It makes and destroys pools named
-# tank, backup and small, and so takes a real zfs only in a guest.
+# tank, backup, small, fresh and spare, and so takes a real zfs only in a guest.
 
 set -u -o pipefail
 export LC_ALL=C
@@ -141,6 +141,7 @@ token() { zfs get -Hp -o value receive_resume_token "$1"; }
 #   G1...    guids, decimal as in lists and hexadecimal as in tokens
 #   T1...    createtxg, which each pool counts for itself
 #   C1...    times of creation and of holds
+#   V1...    times at which the snapshots of a dataset changed
 #   TOKEN    resume tokens
 #   N        amounts of data and offsets, but 0 is told apart, save of usedbysnapshots: that depends on how metadata lies
 #   SNAPSHOT the one of several that is named as an example
@@ -177,6 +178,7 @@ normalise() {
             return symbol("T", pool " " text)
         }
         if (property == "creation") return symbol("C", text)
+        if (property == "snapshots_changed") return symbol("V", text)
         if (property == "receive_resume_token") return "TOKEN"
         if (property == "usedbysnapshots") return "N"
         if (property ~ /^(usedbydataset|written|referenced)$/) return text == "0" ? "0" : "N"
@@ -266,6 +268,9 @@ normalise() {
 D="zfs list -Hp -t filesystem,volume -o name,type,encryption,receive_resume_token,usedbydataset,usedbysnapshots"
 S="zfs list -Hp -t snapshot,bookmark -o name,guid,createtxg,creation,written"
 X="zfs list -Hp -t snapshot -o name,guid,userrefs,clones"
+N="zfs list -Hp -t snapshot,bookmark -o name,guid,createtxg"
+F="zfs list -Hp -t snapshot,bookmark -o name,guid,creation,written"
+V="zfs list -Hp -t filesystem,volume -o name,guid,origin,snapshots_changed"
 P="zfs get -Hp -o property,value,source backupd:placeholder,type,mounted,mountpoint,referenced"
 # shellcheck disable=SC2034 # in commands
 long=$(printf 'x%.0s' {1..300})
@@ -589,6 +594,67 @@ overwrites() {
     zpool destroy backup
 }
 
+# The listings of a cycle that knows most of it already. The pools are new.
+known() {
+    pool fresh 256
+    pool spare 256
+    zfs create fresh/data
+    zfs create fresh/data/home
+    zfs create -V 8M fresh/data/volume
+    fill fresh/data file 1
+    later
+    zfs snapshot -r fresh/data@a
+    later
+    zfs snapshot -r fresh/data@b
+    zfs bookmark fresh/data@a fresh/data#mark
+    run "$N -r fresh/data"
+    run "$F -r fresh/data"
+    run "$F fresh/data@a fresh/data/home@b fresh/data#mark"
+    run "$F fresh/data@a fresh/data@nope fresh/data/volume@b"
+    run "$F fresh/data@a fresh/data#nope fresh/data@b"
+    run "$F fresh/data@a fresh/nope@a fresh/data@b"
+    run "$F fresh/data@nope"
+    zfs send -w fresh/data@a | zfs receive -s -u spare/data
+    later
+    zfs send -w -i @a fresh/data@b | zfs receive -s -u spare/data
+    run "$F -r spare/data"
+    changes
+    zpool destroy fresh
+    zpool destroy spare
+}
+
+# When the snapshots of a dataset changed, as far as 2.2 and later say it.
+changes() {
+    zfs create fresh/new
+    later
+    run "$V -r fresh"
+    run "$V -r spare"
+    zfs bookmark fresh/data@b fresh/data#other
+    zfs hold keep fresh/data@b
+    zfs release keep fresh/data@b
+    zfs destroy fresh/data#mark
+    zfs rollback fresh/data@b
+    zfs rename fresh/data/home fresh/data/house
+    zfs clone fresh/data@a fresh/clone
+    run "$V -r fresh"
+    later
+    zfs snapshot fresh/data@c
+    run "$V -r fresh/data"
+    later
+    zfs rename fresh/data@c fresh/data@d
+    run "$V -r fresh/data"
+    later
+    zfs destroy fresh/data@d
+    run "$V -r fresh/data"
+    later
+    zfs snapshot fresh/data/house@c
+    run "$V -r fresh/data"
+    zfs destroy -r fresh/data/house
+    later
+    zfs create fresh/data/house
+    run "$V -r fresh/data"
+}
+
 all() {
     set_up >&2
     lists
@@ -601,6 +667,7 @@ all() {
     under_way
     space_and_pools
     overwrites
+    known
 }
 
 all | normalise

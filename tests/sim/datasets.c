@@ -200,6 +200,7 @@ static void rename_snapshot(struct dataset *ds, const char *from, const char *to
         str_fini(&origin);
         state_save(clone);
     }
+    ds->changed = world_now();
     state_save(ds);
 }
 

@@ -95,7 +95,7 @@ static void add_bookmark(struct selection *selection, const char *full)
         add(selection, ds, bookmark, true);
         return;
     }
-    complain("cannot open '%s': dataset does not exist\n", full);
+    complain("cannot open '%s': no such pool or dataset\n", full);
     selection->failed = true;
 }
 

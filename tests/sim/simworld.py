@@ -356,7 +356,7 @@ class Standard:
             worse, now = self.check_after(world, which)
             wrong += worse
         wrong += different(self.end, now) + untidy(now)
-        left = [p.name for p in world.run_dir.iterdir() if p.suffix != ".lock"]
+        left = [p.name for p in world.run_dir.iterdir() if p.suffix not in (".lock", ".facts")]
         if left:
             wrong.append(f"left in the run directory: {left}")
         return wrong, said

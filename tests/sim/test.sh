@@ -185,7 +185,7 @@ increments() {
     sync_ok
     assert_alike
     assert_called "^local.zfs send -w -P -v -i $SRC/a@daily-3 $SRC/a@daily-4$"
-    assert_equal "$(each_dataset | wc -l)" "$(calls '@daily-5$')"
+    assert_equal "$(each_dataset | wc -l)" "$(calls 'zfs send .*@daily-5$')"
 }
 
 test_increments_over_ssh_follow() { increments ssh; }
@@ -735,44 +735,40 @@ test_with_a_rate_limit_all_transfers_together_take_as_long_as_it_says() {
 
 # At the first limit it would take three minutes.
 test_a_rate_limit_is_lifted_while_a_transfer_is_under_way() {
-    local pid
     config ssh
     sim write $SRC/a 12000000
     zfs snapshot $SRC/a@daily-4
     cp "$DIR/backupd.toml" "$DIR/unlimited"
     printf 'rate_limit = 65536\n' >>"$DIR/backupd.toml"
-    "$backupd" -config "$DIR/backupd.toml" -logfile "$DIR/log" >"$DIR/out" 2>&1 </dev/null &
-    pid=$!
+    daemon_start
     for _ in {1..200}; do
         [ "$(calls "zfs receive .*$DST/a$")" = 0 ] || break
         sleep 0.05
     done
     cp "$DIR/unlimited" "$DIR/backupd.toml"
-    kill -HUP $pid
+    kill -HUP $daemon
     for _ in {1..5}; do (await_cycle 1) >/dev/null && break; done
     await_cycle 1
     grep -q 'from the next cycle on, its rate_limit now' "$DIR/log" || fail 'it did not say so'
-    kill $pid
-    wait $pid
+    kill $daemon
+    wait $daemon
     assert_equal "$(guids here /a)" "$(guids there /a)"
 }
 
 test_a_daemon_that_is_killed_leaves_no_relay_behind() {
-    local pid
     config ssh
     sim write $SRC/a 12000000
     zfs snapshot $SRC/a@daily-4
     printf 'rate_limit = "64 KiB"\n' >>"$DIR/backupd.toml"
-    "$backupd" -config "$DIR/backupd.toml" -logfile "$DIR/log" >"$DIR/out" 2>&1 </dev/null &
-    pid=$!
+    daemon_start
     for _ in {1..200}; do
         [ "$(calls "zfs receive .*$DST/a$")" = 0 ] || break
         sleep 0.05
     done
     # The engine, its worker and the worker's relay, at least.
     [ "$(pgrep -fc -- "-config $DIR/backupd.toml")" -ge 3 ] || fail 'there is no relay'
-    kill -KILL $pid
-    wait $pid
+    kill -KILL $daemon
+    wait $daemon
     for _ in {1..200}; do
         pgrep -f -- "-config $DIR/backupd.toml" >/dev/null || break
         sleep 0.05
@@ -788,7 +784,7 @@ order() { tail -n +$((LINES_BEFORE + 1)) "$DIR/log" | sed -nE "s|.* (/[^:]*): $1
 
 await_cycle() {
     for _ in {1..200}; do
-        ! grep -q " cycle $1: .*took" "$DIR/log" || return 0
+        ! grep -qE " cycle $1: (failed|.*took)" "$DIR/log" 2>/dev/null || return 0
         sleep 0.05
     done
     fail "cycle $1 did not end"
@@ -814,6 +810,181 @@ test_a_dataset_that_failed_comes_after_all_others_the_next_time() {
     # Backoff is told.
     grep -q '/a: is tried again in 1 min' "$DIR/log" || fail 'the log does not say when it is tried again'
 }
+
+# --- discovery ---
+
+# start_daemon: starts the daemon, and waits until its first cycle is over. It ends with the test.
+start_daemon() {
+    daemon_start
+    cycle_number=1
+    await_cycle 1
+}
+
+# next_cycle: what it calls is all that is logged.
+next_cycle() {
+    sim calls clear
+    cycle_number=$((cycle_number + 1))
+    kill -USR1 $daemon
+    await_cycle $cycle_number
+}
+
+# assert_failed N: in the newest cycle so many datasets failed.
+assert_failed() { grep -qE " cycle $cycle_number: .*, $1 failed," "$DIR/log" || fail "$(grep " cycle $cycle_number: " "$DIR/log")"; }
+
+names='name,guid,createtxg'
+facts='name,guid,creation,written'
+
+# A daemon whose copy is complete, so that a cycle has nothing to do.
+settled_daemon() {
+    KEEP_LOCAL=9 KEEP_REMOTE=9 config ssh
+    sync_twice
+    rm "$RUNTIME_DIRECTORY"/*.facts # as after the machine was started
+    sim calls clear
+    start_daemon
+}
+
+test_the_first_cycle_lists_everything_in_two_commands_a_side() {
+    settled_daemon
+    assert_equal 2 "$(calls '^local.zfs ')"
+    assert_equal 2 "$(calls '^remote.zfs ')"
+    assert_equal 2 "$(calls 'creation,written -r')"
+}
+
+test_a_cycle_without_news_lists_names_and_nothing_else() {
+    settled_daemon
+    next_cycle
+    assert_failed 0
+    assert_equal 1 "$(calls "^local.zfs list .* $names -r $SRC$")"
+    assert_equal 1 "$(calls "^remote.zfs list .* $names -r $DST$")"
+    assert_equal 2 "$(calls '^local.zfs ')"
+    assert_equal 2 "$(calls '^remote.zfs ')"
+    assert_not_called '^ssh' # over the connection that is there
+}
+
+test_of_new_snapshots_alone_the_facts_are_fetched_and_those_of_the_copy_are_known_already() {
+    settled_daemon
+    days 1
+    next_cycle
+    assert_failed 0
+    assert_alike
+    assert_equal 1 "$(calls "^local.zfs list .* $facts ")"
+    assert_called "^local.zfs list .* $facts $SRC@daily-4 .*$SRC/with space@daily-4$"
+    assert_not_called "$facts .*@daily-3"
+    next_cycle
+    assert_not_called "$facts"
+    assert_equal 2 "$(calls '^local.zfs ')"
+    assert_equal 2 "$(calls '^remote.zfs ')"
+}
+
+test_a_snapshot_that_replaces_another_of_the_same_name_is_seen_by_its_guid() {
+    settled_daemon
+    zfs destroy $SRC/a@daily-1
+    zfs snapshot $SRC/a@daily-1
+    next_cycle
+    assert_equal 1 "$(calls "^local.zfs list .* $facts $SRC/a@daily-1$")"
+}
+
+test_facts_of_very_many_new_snapshots_are_fetched_by_one_listing() {
+    local i long
+    settled_daemon
+    long=$(printf 'l%.0s' {1..180})
+    for ((i = 0; i < 230; i++)); do zfs snapshot -r "$SRC@$long-$i"; done
+    next_cycle
+    assert_equal 1 "$(calls "$facts")"
+    assert_called "^local.zfs list .* $facts -r $SRC$"
+    assert_failed 0
+}
+
+# before_facts COMMAND: once, before the facts are listed, somebody runs COMMAND.
+before_facts() {
+    mkdir "$DIR/real"
+    mv "$DIR/bin/zfs" "$DIR/real/zfs"
+    cat >"$DIR/bin/zfs" <<EOF
+#!/bin/bash
+case "\$*" in
+*"$facts "*) [ -e "$DIR/done" ] || { touch "$DIR/done" && $1; } >/dev/null ;;
+esac
+exec "$DIR/bin/sim" on local zfs "\$@"
+EOF
+    chmod +x "$DIR/bin/zfs"
+}
+
+# moves_before_its_facts_were_read COMMAND [BEFORE]: BEFORE happens before the cycle.
+moves_before_its_facts_were_read() {
+    settled_daemon
+    days 1
+    eval "${2:-}"
+    before_facts "$1"
+    next_cycle
+    [ -e "$DIR/done" ] || fail 'nothing happened meanwhile'
+    assert_failed 1
+    grep -q '/a: failed: its snapshots changed while they were listed' "$DIR/log" || fail 'it did not say so'
+    assert_equal "$(guids here /a/b)" "$(guids there /a/b)"
+    assert_equal 'daily-1 daily-2 daily-3' "$(snapshots there /a)"
+}
+
+test_a_snapshot_that_goes_before_its_facts_were_read_fails_its_dataset_and_no_other() {
+    moves_before_its_facts_were_read "$DIR/bin/sim on local zfs destroy $SRC/a@daily-4"
+}
+
+test_a_snapshot_that_is_replaced_before_its_facts_were_read_fails_its_dataset_and_no_other() {
+    local sim="$DIR/bin/sim on local"
+    moves_before_its_facts_were_read "$sim zfs destroy $SRC/a@daily-4 && $sim zfs snapshot $SRC/a@daily-4"
+}
+
+test_a_bookmark_that_goes_before_its_facts_were_read_fails_its_dataset_and_no_other() {
+    moves_before_its_facts_were_read "$DIR/bin/sim on local zfs destroy $SRC/a#mark" \
+        "zfs snapshot $SRC/a@x; zfs bookmark $SRC/a@x $SRC/a#mark; zfs destroy $SRC/a@x"
+}
+
+test_a_start_that_finds_what_the_one_before_knew_lists_names_and_nothing_else() {
+    config ssh
+    sync_twice
+    sim calls clear
+    sync_ok
+    assert_not_called 'creation'
+    assert_equal 2 "$(calls "$names -r")"
+}
+
+# Nothing of it is believed.
+test_a_file_of_facts_that_is_spoilt_costs_a_long_listing_and_nothing_else() {
+    local file spoil
+    config ssh
+    sync_twice
+    file=$(echo "$RUNTIME_DIRECTORY"/*.facts)
+    cp "$file" "$DIR/good"
+    # shellcheck disable=SC2016 # for eval
+    for spoil in 'rm $file' ': >$file' 'truncate -s -1 $file' 'truncate -s -32 $file' 'echo >>$file' 'chmod 666 $file' \
+        'printf x | dd of=$file bs=1 seek=60 conv=notrunc status=none' 'head -c 5000 /dev/urandom >$file' \
+        'ln -sf $DIR/good $file' 'rm $file; mkfifo $file' 'rm $file; mkdir $file'; do
+        rm -rf "$file"
+        cp "$DIR/good" "$file"
+        eval "$spoil"
+        sim calls clear
+        sync_ok
+        assert_equal 2 "$(calls 'creation,written -r')"
+        assert_not_called 'zfs (send|receive|destroy)'
+    done
+    assert_said 'the next start lists all snapshots at length' # where a folder is in its place
+}
+
+facts_fail() {
+    settled_daemon
+    days 1
+    sim fault "match 'local zfs list*creation,written*@daily-4*' $1"
+    next_cycle
+    grep -q " cycle 2: failed" "$DIR/log" || fail "$(grep ' cycle 2: ' "$DIR/log")"
+    assert_not_called 'zfs (destroy|send|receive|create)'
+    sim faults clear
+    next_cycle
+    assert_failed 0
+    assert_alike
+}
+
+test_facts_that_cannot_be_read_fail_the_cycle_and_the_next_one_reads_them() { facts_fail "fail 1 'cannot iterate: I/O error'"; }
+test_facts_that_are_garbled_fail_the_cycle_and_the_next_one_reads_them() { facts_fail 'garble 30 60'; }
+test_facts_that_break_off_fail_the_cycle_and_the_next_one_reads_them() { facts_fail 'cut 30'; }
+test_a_listing_of_facts_that_is_killed_fails_the_cycle_and_the_next_one_reads_them() { facts_fail 'kill 30'; }
 
 # Each run is killed a little later; in the end everything is there.
 test_a_daemon_that_is_killed_over_and_over_gets_there() {

@@ -378,13 +378,25 @@ static const struct bad_line BAD_LINES[] = {
     {LISTING_DETAILS, "tank/data@a\t1\t\t-", "userrefs are no number"},
     {LISTING_DETAILS, "tank/data@a\t1\tyes\t-", "userrefs are no number"},
     {LISTING_DETAILS, "cannot open 'tank': I/O error", "too few columns"},
+    {LISTING_NAMES, "tank/data@a\t1", "too few columns"},
+    {LISTING_NAMES, "tank/data@a\t1\t2\t3", "too many columns"},
+    {LISTING_NAMES, "tank/data@a\t-\t2", "guid is no number"},
+    {LISTING_NAMES, "tank/data@a\t1\tx", "createtxg is no number"},
+    {LISTING_NAMES, "tank/data@a/b\t1\t2", "illegal snapshot name"},
+    {LISTING_FACTS, "tank/data@a\t1\t2", "too few columns"},
+    {LISTING_FACTS, "tank/data@a\t1\t2\t3\t4", "too many columns"},
+    {LISTING_FACTS, "tank/else@a\t1\t2\t3", "outside the root"},
+    {LISTING_FACTS, "tank/data@a\tx\t2\t3", "guid is no number"},
+    {LISTING_FACTS, "tank/data@a\t1\t-\t3", "creation is no number"},
+    {LISTING_FACTS, "tank/data@a\t1\t2\t3x", "bytes written are no number"},
 };
 
 static void a_bad_line_is_named_and_quoted(void **state)
 {
     (void)state;
     static const char *const GOOD[] = {"tank/data\tfilesystem\toff\t-\n",
-                                       "tank/data@good\t5\t5\t5\n", "tank/data@good\t5\t0\t-\n"};
+                                       "tank/data@good\t5\t5\t5\n", "tank/data@good\t5\t0\t-\n",
+                                       "tank/data@good\t5\t5\n", "tank/data@good\t5\t5\t5\n"};
     for (size_t i = 0; i < sizeof(BAD_LINES) / sizeof(BAD_LINES[0]); i++) {
         const struct bad_line *bad = &BAD_LINES[i];
         struct inventory inv;
@@ -473,6 +485,95 @@ static void only_a_listing_of_snapshots_counts_as_one(void **state)
     inventory_fini(&inv);
 }
 
+/* ---- names alone, and facts by guid ---- */
+
+static void names_are_completed_by_what_is_known_of_their_guids(void **state)
+{
+    (void)state;
+    struct inventory inv;
+    struct facts facts;
+    inventory_init(&inv);
+    facts_init(&facts);
+    facts_add(&facts, SIDE_LOCAL, 7, 1700000000, 4096);
+    inv.facts = &facts;
+    read_all(&inv, LISTING_NAMES, SIDE_LOCAL,
+             "tank/data@a\t7\t1\ntank/data@b\t8\t2\ntank/data#backupd-7\t7\t1\n");
+    const struct holding *h = &inventory_find(&inv, "")->side[SIDE_LOCAL];
+    assert_true(h->listed);
+    assert_int_equal(h->snapshots.v[0].creation, 1700000000);
+    assert_int_equal(h->snapshots.v[0].size, 4096);
+    assert_int_equal(h->snapshots.v[0].flags, 0);
+    assert_int_equal(h->bookmarks.v[0].creation, 1700000000);
+    assert_int_equal(h->snapshots.v[1].flags, SNAPSHOT_BARE);
+    assert_int_equal(inv.bare[SIDE_LOCAL], 1);
+    assert_int_equal(inv.bare[SIDE_REMOTE], 0);
+    inventory_fini(&inv);
+    facts_fini(&facts);
+}
+
+static void i1_facts_are_of_a_guid_and_not_of_a_name(void **state)
+{
+    (void)state;
+    struct inventory inv;
+    struct facts facts;
+    inventory_init(&inv);
+    facts_init(&facts);
+    inv.facts = &facts;
+    read_all(&inv, LISTING_NAMES, SIDE_LOCAL, "tank/data@a\t7\t1\ntank/data@b\t8\t2\n");
+    /* meanwhile a was renamed, and another snapshot took the name b */
+    read_all(&inv, LISTING_FACTS, SIDE_LOCAL, "tank/data@c\t7\t500\t1\ntank/data@b\t9\t600\t2\n");
+    inventory_complete(&inv, SIDE_LOCAL);
+    const struct snapset *set = &inventory_find(&inv, "")->side[SIDE_LOCAL].snapshots;
+    assert_int_equal(set->n, 2);
+    assert_int_equal(set->v[0].creation, 500);
+    assert_int_equal(set->v[0].flags, 0);
+    assert_int_equal(set->v[1].creation, 0);
+    assert_int_equal(set->v[1].flags, SNAPSHOT_BARE);
+    assert_int_equal(inv.bare[SIDE_LOCAL], 1);
+    inventory_fini(&inv);
+    facts_fini(&facts);
+}
+
+static void without_facts_every_name_is_bare(void **state)
+{
+    (void)state;
+    struct inventory inv;
+    inventory_init(&inv);
+    read_all(&inv, LISTING_NAMES, SIDE_REMOTE, "tank/data@a\t7\t1\ntank/data#b\t8\t2\n");
+    assert_int_equal(inv.bare[SIDE_REMOTE], 2);
+    inventory_fini(&inv);
+}
+
+static void a_full_listing_makes_its_guids_known(void **state)
+{
+    (void)state;
+    struct inventory inv;
+    struct facts facts;
+    struct snapshot snap = {.guid = 7};
+    inventory_init(&inv);
+    facts_init(&facts);
+    inv.facts = &facts;
+    read_all(&inv, LISTING_SNAPSHOTS, SIDE_LOCAL, "tank/data@a\t7\t1\t500\t42\n");
+    assert_true(facts_recall(&facts, &snap));
+    assert_int_equal(snap.creation, 500);
+    assert_int_equal(snap.size, 42);
+    inventory_fini(&inv);
+    facts_fini(&facts);
+}
+
+static void a_listing_of_names_needs_every_guid_once_too(void **state)
+{
+    (void)state;
+    struct inventory inv;
+    struct err e = ERR_INIT;
+    inventory_init(&inv);
+    assert_int_equal(
+        feed(&inv, LISTING_NAMES, SIDE_LOCAL, "tank/data@a\t1\t2\ntank/data@b\t1\t3\n", 0, &e), -1);
+    assert_int_equal(e.code, ERR_PARSE);
+    assert_false(inventory_find(&inv, "")->side[SIDE_LOCAL].listed);
+    inventory_fini(&inv);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -493,6 +594,11 @@ int main(void)
         cmocka_unit_test(a_name_longer_than_zfs_allows_is_refused),
         cmocka_unit_test(after_a_bad_line_the_end_fails_too),
         cmocka_unit_test(only_a_listing_of_snapshots_counts_as_one),
+        cmocka_unit_test(names_are_completed_by_what_is_known_of_their_guids),
+        cmocka_unit_test(i1_facts_are_of_a_guid_and_not_of_a_name),
+        cmocka_unit_test(without_facts_every_name_is_bare),
+        cmocka_unit_test(a_full_listing_makes_its_guids_known),
+        cmocka_unit_test(a_listing_of_names_needs_every_guid_once_too),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

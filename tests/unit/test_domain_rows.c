@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "fixture.h"
-#include "rows.h"
+#include "row_table.h"
 #include "str.h"
 
 /* "daily-1:lr daily-2:l", in the order of the rows. */
@@ -149,7 +149,9 @@ static void expect_table(const struct row_table *table, const char *expected)
 {
     struct str out;
     str_init(&out);
-    describe(table->v, table->n, &out);
+    struct snapshot_row *rows = row_table_list(table);
+    describe(rows, table->n, &out);
+    free(rows);
     assert_string_equal(out.s, expected);
     str_fini(&out);
 }
@@ -244,8 +246,10 @@ static void what_was_sent_is_on_the_remote_and_stays_there(void **state)
     fill(&table, "daily-1:lr daily-2:l daily-3:r");
     assert_true(row_table_receive(&table, "daily-2"));
     expect_table(&table, "daily-1:lr daily-2:lr daily-3:r");
-    assert_false(row_is_coming(&table.v[1]));
-    assert_false(row_is_going(&table.v[1], SIDE_REMOTE));
+    struct snapshot_row *rows = row_table_list(&table);
+    assert_false(row_is_coming(&rows[1]));
+    assert_false(row_is_going(&rows[1], SIDE_REMOTE));
+    free(rows);
     assert_false(row_table_receive(&table, "daily-3"));
     assert_false(row_table_receive(&table, "daily-9"));
     row_table_clear(&table);
@@ -274,6 +278,81 @@ static void tables_that_differ_in_anything_are_not_equal(void **state)
     assert_true(rows_are_equal(NULL, 0, NULL, 0));
 }
 
+/* Of every field the least, the most and what is between, beside each other. */
+static void a_table_gives_back_what_it_was_given(void **state)
+{
+    (void)state;
+    enum { COUNT = 400 };
+    static const int64_t TIMES[] = {0, 1, -1, 1700000000, INT64_MAX, INT64_MIN, 127, 128};
+    static const uint64_t NUMBERS[] = {0, 1, 127, 128, 16383, 16384, UINT64_MAX, 1ULL << 63};
+    static char longest[NAME_LEN_MAX + 1];
+    memset(longest, 'x', NAME_LEN_MAX);
+    const char *const names[] = {"a", "daily-1", "daily-10", "daily-1", longest, longest, "d", "x"};
+    struct snapshot_row rows[COUNT];
+    struct row_table table = {0};
+    for (size_t i = 0; i < COUNT; i++)
+        rows[i] = (struct snapshot_row){
+            .name = names[i % 8],
+            .guid = NUMBERS[(i / 3) % 8] + i,
+            .creation = TIMES[(i / 5) % 8],
+            .size = NUMBERS[(i / 7) % 8],
+            .keep = {(uint16_t)(i * 37 % (ROW_KEEP_ALL + 1)), (uint16_t)(ROW_KEEP_ALL - i)},
+            .sides = (unsigned char)(1 + i % 3)};
+    for (size_t from = 0; from < COUNT; from += 40)
+        row_table_add(&table, rows + from, 40);
+    row_table_settle(&table);
+    struct snapshot_row *listed = row_table_list(&table);
+    assert_true(rows_are_equal(listed, table.n, rows, COUNT));
+    assert_true(row_table_is(&table, rows, COUNT));
+    for (size_t i = 0; i < COUNT; i += 29) {
+        rows[i].size ^= 1;
+        assert_false(row_table_is(&table, rows, COUNT));
+        rows[i].size ^= 1;
+    }
+    assert_false(row_table_is(&table, rows, COUNT - 1));
+    free(listed);
+    row_table_clear(&table);
+}
+
+static void a_name_longer_than_any_is_cut(void **state)
+{
+    (void)state;
+    char name[300];
+    memset(name, 'y', sizeof(name) - 1);
+    name[sizeof(name) - 1] = '\0';
+    const struct snapshot_row rows[] = {{.name = name, .sides = 1}, {.name = name, .sides = 1}};
+    struct row_table table = {0};
+    row_table_add(&table, rows, 2);
+    struct snapshot_row *listed = row_table_list(&table);
+    assert_int_equal(strlen(listed[0].name), NAME_LEN_MAX);
+    assert_int_equal(strlen(listed[1].name), NAME_LEN_MAX);
+    free(listed);
+    row_table_clear(&table);
+}
+
+static void an_ordinary_row_takes_some_twenty_bytes(void **state)
+{
+    (void)state;
+    enum { COUNT = 1000 };
+    struct snapshot_row rows[COUNT];
+    char names[COUNT][32];
+    struct row_table table = {0};
+    for (size_t i = 0; i < COUNT; i++) {
+        snprintf(names[i], sizeof(names[i]), "hourly-2026-11-%02zuT%02zu:00:00", i / 24 % 30,
+                 i % 24);
+        rows[i] = (struct snapshot_row){.name = names[i],
+                                        .guid = (i + 1) * 0x9e3779b97f4a7c15U,
+                                        .creation = 1700000000 + 3600 * (int64_t)i,
+                                        .size = 1000000 + i,
+                                        .keep = {KEEP_POLICY, KEEP_POLICY},
+                                        .sides = 3};
+    }
+    row_table_add(&table, rows, COUNT);
+    row_table_settle(&table);
+    assert_true(table.cap <= 28 * (size_t)COUNT);
+    row_table_clear(&table);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -293,6 +372,9 @@ int main(void)
         cmocka_unit_test(a_range_that_ends_before_it_begins_changes_nothing),
         cmocka_unit_test(what_was_sent_is_on_the_remote_and_stays_there),
         cmocka_unit_test(tables_that_differ_in_anything_are_not_equal),
+        cmocka_unit_test(a_table_gives_back_what_it_was_given),
+        cmocka_unit_test(a_name_longer_than_any_is_cut),
+        cmocka_unit_test(an_ordinary_row_takes_some_twenty_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -190,6 +190,18 @@ static void i4_destroying_what_the_target_keeps_is_refused(void **state)
     fixture_fini(&f);
 }
 
+static void i2_a_plan_from_names_alone_is_refused(void **state)
+{
+    (void)state;
+    for (int side = 0; side < SIDE_COUNT; side++) {
+        struct fixture f;
+        begin(&f, "daily=1", "daily=1", SIMPLE, SIMPLE_STEPS);
+        f.ds->side[side].snapshots.v[0].flags = SNAPSHOT_BARE;
+        assert_refused(&f, "I2", f.ds->side[side].snapshots.v[0].name);
+        fixture_fini(&f);
+    }
+}
+
 static void i4_destroying_what_is_held_is_refused(void **state)
 {
     (void)state;
@@ -453,6 +465,7 @@ int main(void)
         cmocka_unit_test(i3_an_increment_from_a_destroyed_base_is_refused),
         cmocka_unit_test(i3_every_prefix_keeps_a_shared_base),
         cmocka_unit_test(i4_destroying_what_the_target_keeps_is_refused),
+        cmocka_unit_test(i2_a_plan_from_names_alone_is_refused),
         cmocka_unit_test(i4_destroying_what_is_held_is_refused),
         cmocka_unit_test(i4_destroying_what_is_cloned_is_refused),
         cmocka_unit_test(i4_sending_what_was_destroyed_is_refused),

@@ -143,6 +143,85 @@ static void details_are_asked_of_the_chosen_snapshots_alone(void **state)
     snapset_fini(&set);
 }
 
+static void a_listing_of_names_has_the_fast_columns_and_no_others(void **state)
+{
+    (void)state;
+    struct argv argv;
+    argv_init(&argv);
+    command_list_names(&argv, DS);
+    assert_string_equal(joined(&argv),
+                        "zfs|list|-Hp|-t|snapshot,bookmark|-o|name,guid,createtxg|-r|tank/a b");
+    argv_fini(&argv);
+}
+
+static void add_bare(struct inventory *inv, const char *dataset, bool bookmark, const char *name,
+                     unsigned flags)
+{
+    struct snapshot snap = {.guid = 1, .name = name, .flags = flags};
+    struct dataset *ds = inventory_get(inv, dataset);
+    if (bookmark)
+        inventory_add_bookmark(inv, ds, SIDE_REMOTE, &snap);
+    else
+        inventory_add_snapshot(inv, ds, SIDE_REMOTE, &snap);
+}
+
+static void facts_are_asked_of_what_is_bare_on_the_side_alone(void **state)
+{
+    (void)state;
+    struct inventory inv;
+    struct argv argv;
+    struct command_place at = {.dataset = 0};
+    inventory_init(&inv);
+    add_bare(&inv, "", false, "a", SNAPSHOT_BARE);
+    add_bare(&inv, "", false, "b", 0);
+    add_bare(&inv, "", true, "m", SNAPSHOT_BARE);
+    add_bare(&inv, "/x", false, "c", SNAPSHOT_BARE);
+    argv_init(&argv);
+    assert_false(command_list_facts(&argv, DS, &inv, SIDE_LOCAL, &at));
+    assert_int_equal(argv.n, 0);
+    at = (struct command_place){.dataset = 0};
+    assert_true(command_list_facts(&argv, DS, &inv, SIDE_REMOTE, &at));
+    assert_string_equal(joined(&argv),
+                        "zfs|list|-Hp|-t|snapshot,bookmark|-o|name,guid,creation,written|"
+                        "tank/a b@a|tank/a b#m|tank/a b/x@c");
+    argv_fini(&argv);
+    argv_init(&argv);
+    assert_false(command_list_facts(&argv, DS, &inv, SIDE_REMOTE, &at));
+    argv_fini(&argv);
+    inventory_fini(&inv);
+}
+
+static void facts_of_many_are_asked_for_once_each_in_several_commands(void **state)
+{
+    (void)state;
+    enum { COUNT = 3000 };
+    struct inventory inv;
+    struct command_place at = {.dataset = 0};
+    size_t commands = 0;
+    size_t named = 0;
+    inventory_init(&inv);
+    for (size_t i = 0; i < COUNT; i++) {
+        char name[80];
+        snprintf(name, sizeof(name), "hourly-of-a-name-that-is-not-short-at-all-%06zu", i);
+        add_bare(&inv, i % 2 ? "/x" : "/y", i % 3 == 0, name, SNAPSHOT_BARE);
+    }
+    for (bool more = true; more;) {
+        struct argv argv;
+        size_t bytes = 0;
+        argv_init(&argv);
+        more = command_list_facts(&argv, DS, &inv, SIDE_REMOTE, &at);
+        commands += more;
+        named += more ? argv.n - 7 : 0;
+        for (size_t i = 0; i < argv.n; i++)
+            bytes += strlen(argv.v[i]) + 3;
+        assert_true(bytes < COMMAND_LIST_MAX + 500);
+        argv_fini(&argv);
+    }
+    assert_int_equal(named, COUNT);
+    assert_true(commands > 1 && commands < 6);
+    inventory_fini(&inv);
+}
+
 static void on_this_machine_a_command_is_itself(void **state)
 {
     (void)state;
@@ -209,6 +288,9 @@ int main(void)
         cmocka_unit_test(i4_snapshots_are_destroyed_by_their_names_and_never_by_a_range),
         cmocka_unit_test(a_long_list_is_destroyed_in_several_commands),
         cmocka_unit_test(details_are_asked_of_the_chosen_snapshots_alone),
+        cmocka_unit_test(a_listing_of_names_has_the_fast_columns_and_no_others),
+        cmocka_unit_test(facts_are_asked_of_what_is_bare_on_the_side_alone),
+        cmocka_unit_test(facts_of_many_are_asked_for_once_each_in_several_commands),
         cmocka_unit_test(on_this_machine_a_command_is_itself),
         cmocka_unit_test(over_ssh_every_word_is_quoted_and_the_users_options_come_first),
         cmocka_unit_test(a_big_transfer_has_a_connection_of_its_own),
