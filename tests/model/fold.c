@@ -12,10 +12,9 @@
 #include "mem.h"
 #include "model.h"
 
-#define FOLD_LIMIT 6 /* snapshots; their items are bits: k - 1, where guids differ k - 1 + OTHER */
-#define OTHER      8
-#define ITEMS      16
-#define BUCKETS    (1U << 16)
+#define OTHER   8 /* snapshot k is bit k - 1; the remote's where guids differ k - 1 + OTHER */
+#define ITEMS   16
+#define BUCKETS (1U << 16)
 
 #define OWN_REASONS (KEEP_CRITICAL | KEEP_HELD | KEEP_CLONED) /* no policy has a say in them */
 
@@ -34,16 +33,18 @@ struct rival {
     items later;     /* of any type, created in a later second */
 };
 
+/* What a side's policy keeps of the union where it keeps 0, 1 and 2 of each type. */
+struct ranks {
+    items within[3];
+};
+
 /* The state that is settled now, but for policies and rules. */
 static struct {
     struct rival rival[ITEMS];
     items type[TYPE_COUNT];
+    uint16_t number; /* of this state, from 1; what is known of others has another, or 0 */
+    struct ranks known[1U << 5][1U << 10]; /* by who has what; within[0] is the number */
 } now;
-
-/* The two newest of each type, as a side's policy counts: with a place where it keeps 1, and 2. */
-struct ranks {
-    items within[3];
-};
 
 /* What the selections are in one world that a run came to, as far as they make a difference. */
 struct stop {
@@ -76,6 +77,12 @@ static items item(size_t at)
     return (items)(1U << at);
 }
 
+/* Items in ten bits: none that is visited has more snapshots than five. */
+static uint64_t squeeze(items set)
+{
+    return (set & 0x1fU) | (set >> OTHER & 0x1fU) << 5;
+}
+
 static size_t place_of_guid(const struct world *w, uint64_t guid)
 {
     return guid > w->cap ? guid - w->cap - 1 + OTHER : guid - 1;
@@ -101,11 +108,15 @@ static struct holders holders_of(const struct world *w)
     return who;
 }
 
-/* Reads types and clock of a state that is to be settled with many policies. */
-static void read_rivals(const struct world *w)
+void fold_read(const struct world *w)
 {
     const struct snapshot *all[ITEMS] = {NULL};
-    memset(&now, 0, sizeof(now));
+    memset(now.rival, 0, sizeof(now.rival));
+    memset(now.type, 0, sizeof(now.type));
+    if (++now.number == 0) {
+        memset(now.known, 0, sizeof(now.known));
+        now.number = 1;
+    }
     for (int side = 0; side < SIDE_COUNT; side++) {
         for (size_t i = 0; i < w->n[side]; i++) {
             const struct snapshot *snap = &w->v[side][i];
@@ -130,11 +141,6 @@ static void read_rivals(const struct world *w)
     }
 }
 
-void fold_read(const struct world *w)
-{
-    read_rivals(w);
-}
-
 /* Counts `counted` of what the two sides have. */
 static struct ranks rank(const struct holders *who, items counted)
 {
@@ -146,9 +152,11 @@ static struct ranks rank(const struct holders *who, items counted)
         for (int side = 0; side < SIDE_COUNT; side++)
             if ((who->side[side] & item(x)) != 0)
                 newer |= rival->same_time & who->side[side];
-        int before = __builtin_popcount(newer & counted);
-        ranks.within[1] |= before < 1 ? item(x) : 0;
-        ranks.within[2] |= before < 2 ? item(x) : 0;
+        newer &= counted;
+        if (newer == 0)
+            ranks.within[1] |= item(x);
+        if ((newer & (newer - 1)) == 0) /* one at most */
+            ranks.within[2] |= item(x);
     }
     return ranks;
 }
@@ -162,9 +170,18 @@ static items select(const struct setting *s, int side, const struct ranks *ranks
     return taken;
 }
 
+/* The same of the whole union: with many policies it is asked for again and again. */
 static struct ranks rank_all(const struct holders *who)
 {
-    return rank(who, who->side[SIDE_LOCAL] | who->side[SIDE_REMOTE]);
+    size_t local = squeeze(who->side[SIDE_LOCAL]);
+    struct ranks *known = &now.known[local & 0x1f][squeeze(who->side[SIDE_REMOTE])];
+    if (known->within[0] != now.number) {
+        *known = rank(who, who->side[SIDE_LOCAL] | who->side[SIDE_REMOTE]);
+        known->within[0] = now.number;
+    }
+    struct ranks ranks = *known;
+    ranks.within[0] = 0;
+    return ranks;
 }
 
 /* What a side keeps of what it has for its policy, or because it is not managed. */
@@ -299,12 +316,6 @@ static bool runs_the_same(const struct setting *s, const struct run *run)
 static uint64_t append(uint64_t key, unsigned bits, uint64_t value)
 {
     return key << bits | value;
-}
-
-/* Items in ten bits: none that is visited has more snapshots than five. */
-static uint64_t squeeze(items set)
-{
-    return (set & 0x1fU) | (set >> OTHER & 0x1fU) << 5;
 }
 
 /* Placements, bookmark, baseline, and all of the target that a plan is made from: 57 bits. */
