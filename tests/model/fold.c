@@ -366,22 +366,30 @@ static void add_tally(const struct tally *more)
     tally.name_taken += more->name_taken;
 }
 
+static void put_first(struct run **first, struct run *run)
+{
+    run->next = *first;
+    *first = run;
+}
+
 bool fold_begin(const struct setting *s, const struct world *w, const struct target *target)
 {
     check_counting(s, w, target);
     uint64_t key = key_of(s, w, target);
-    struct run **at = bucket_of(key);
-    for (struct run *run = *at; run != NULL; run = run->next) {
-        if (run->key == key && runs_the_same(s, run)) {
-            add_tally(&run->tally);
-            return true;
-        }
+    struct run **first = bucket_of(key);
+    for (struct run **at = first; *at != NULL; at = &(*at)->next) {
+        struct run *run = *at;
+        if (run->key != key || !runs_the_same(s, run))
+            continue;
+        add_tally(&run->tally);
+        *at = run->next; /* what ran the same as this state will as the next */
+        put_first(first, run);
+        return true;
     }
     running = mem_zalloc(1, sizeof(*running));
     running->key = key;
-    running->next = *at;
     running->tally = tally;
-    *at = running;
+    put_first(first, running);
     return false;
 }
 

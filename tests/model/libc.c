@@ -10,16 +10,16 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#define UNIT    32           /* the smallest block, with its head */
-#define CLASSES 40           /* each holds twice as much as the one before */
-#define CHUNK   ((size_t)1 << 24)
+#define UNIT   32 /* the smallest block, with its head */
+#define ORDERS 40 /* each holds twice as much as the one before */
+#define CHUNK  ((size_t)1 << 24)
 
 /* Before each block; while it is free, the next free one is written over what follows. */
 struct head {
-    _Alignas(16) unsigned class;
+    _Alignas(16) unsigned order;
 };
 
-static struct head *vacant[CLASSES];
+static struct head *vacant[ORDERS];
 static char *chunk;
 static size_t left;
 
@@ -28,9 +28,9 @@ static struct head **next_of(struct head *head)
     return (struct head **)(head + 1);
 }
 
-static struct head *fresh(unsigned class)
+static struct head *fresh(unsigned order)
 {
-    size_t size = (size_t)UNIT << class;
+    size_t size = (size_t)UNIT << order;
     if (left < size) {
         size_t most = size > CHUNK ? size : CHUNK;
         chunk = mmap(NULL, most, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -41,19 +41,19 @@ static struct head *fresh(unsigned class)
     struct head *head = (struct head *)(void *)chunk;
     chunk += size;
     left -= size;
-    head->class = class;
+    head->order = order;
     return head;
 }
 
 static void *take(size_t size)
 {
-    unsigned class = 0;
-    while (((size_t)UNIT << class) < size + sizeof(struct head))
-        class++;
-    struct head *head = vacant[class];
+    unsigned order = 0;
+    while (((size_t)UNIT << order) < size + sizeof(struct head))
+        order++;
+    struct head *head = vacant[order];
     if (head == NULL)
-        return fresh(class) + 1;
-    vacant[class] = *next_of(head);
+        return fresh(order) + 1;
+    vacant[order] = *next_of(head);
     return head + 1;
 }
 
@@ -62,8 +62,8 @@ static void give_back(void *p)
     if (p == NULL)
         return;
     struct head *head = (struct head *)p - 1;
-    *next_of(head) = vacant[head->class];
-    vacant[head->class] = head;
+    *next_of(head) = vacant[head->order];
+    vacant[head->order] = head;
 }
 
 void *malloc(size_t size)
@@ -89,7 +89,7 @@ void *realloc(void *old, size_t size)
 {
     if (old == NULL)
         return take(size);
-    size_t room = ((size_t)UNIT << ((struct head *)old - 1)->class) - sizeof(struct head);
+    size_t room = ((size_t)UNIT << ((struct head *)old - 1)->order) - sizeof(struct head);
     if (size <= room)
         return old;
     void *p = take(size);

@@ -29,15 +29,16 @@ static void passed(const char *name)
 {
     double seconds = (double)(clock() - begun) / CLOCKS_PER_SEC;
     if (tally.states > 0)
-        printf("# %llu states, %llu of them folded, %llu rounds, %llu with transfers, %llu with deletions, %llu "
+        printf("# %llu states, %llu of them folded, %llu rounds, %llu with transfers, %llu with "
+               "deletions, %llu "
                "diverged, %llu with names taken, %llu against the sentence, %llu perturbed; "
                "%.1f s, %.0f states/s\n",
                (unsigned long long)tally.states, (unsigned long long)tally.folded,
-               (unsigned long long)tally.rounds,
-               (unsigned long long)tally.with_transfers, (unsigned long long)tally.with_deletions,
-               (unsigned long long)tally.diverged, (unsigned long long)tally.name_taken,
-               (unsigned long long)tally.against_sentence, (unsigned long long)tally.perturbed,
-               seconds, (double)tally.states / (seconds > 0 ? seconds : 1));
+               (unsigned long long)tally.rounds, (unsigned long long)tally.with_transfers,
+               (unsigned long long)tally.with_deletions, (unsigned long long)tally.diverged,
+               (unsigned long long)tally.name_taken, (unsigned long long)tally.against_sentence,
+               (unsigned long long)tally.perturbed, seconds,
+               (double)tally.states / (seconds > 0 ? seconds : 1));
     printf("ok %u - %s\n", ++tests, name);
     fflush(stdout);
     begin();
@@ -52,10 +53,10 @@ static void quick(void)
     visit_every_world(4, 1, 29);
     passed("I1 to I6 hold for placements, types and clocks of two to four, nothing folded");
     for (unsigned n = 0; n <= 2; n++)
-        enumerate(n, 0, 1, 0);
+        enumerate(n, 0, 1, VISIT_ALONE);
     passed("I1 to I6 hold for every inventory of up to two snapshots");
-    enumerate(3, 5, 23, 0);
-    passed("I1 to I6 hold for each 23rd inventory of three snapshots");
+    enumerate(3, 0, 1, 0);
+    passed("I1 to I6 hold for every inventory of three snapshots");
     enumerate(1, 0, 1, VISIT_PERTURBED);
     enumerate(2, 1, 7, VISIT_PERTURBED);
     passed("I1 to I6 hold whatever happens between two cycles");

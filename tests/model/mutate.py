@@ -45,7 +45,8 @@ class Parts:
     def __init__(self, folder, jobs):
         sources = [os.path.join(ROOT, "src/domain", f) for f in DOMAIN]
         sources += [os.path.join(ROOT, "src/base", f) for f in BASE]
-        model = sorted(os.path.join(HERE, f) for f in os.listdir(HERE) if f.endswith(".c"))
+        model = sorted(os.path.join(HERE, f) for f in os.listdir(HERE)
+                       if f.endswith(".c") and f != "libc.c")
         unit = [os.path.join(ROOT, "tests/unit", f + ".c") for f in ["fixture"] + UNIT]
         with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
             made = list(pool.map(lambda s: compile_to(folder, s), sources + model + unit))
