@@ -77,6 +77,11 @@ static items item(size_t at)
     return (items)(1U << at);
 }
 
+static items without(items set, items those)
+{
+    return (items)(set & ~(unsigned)those);
+}
+
 /* Items in ten bits: none that is visited has more snapshots than five. */
 static uint64_t squeeze(items set)
 {
@@ -227,7 +232,7 @@ static items vanishing(const struct world *w, const struct target *target, const
         if ((item_at(w, SIDE_LOCAL, i) & there) == 0 && is_after_tip(w, &w->v[SIDE_LOCAL][i]))
             stay |= item_at(w, SIDE_LOCAL, i);
     stay |= kept_for(w, target, SIDE_REMOTE, ~(unsigned)KEEP_STRAY);
-    return (here | there) & (items)~stay;
+    return without(here | there, stay);
 }
 
 static struct stop stop_at(const struct setting *s, const struct world *w,
@@ -236,11 +241,11 @@ static struct stop stop_at(const struct setting *s, const struct world *w,
     struct stop stop = {.who = holders_of(w)};
     struct ranks ranks = rank_all(&stop.who);
     const items *has = stop.who.side;
-    stop.only = has[SIDE_LOCAL] & (items)~has[SIDE_REMOTE];
+    stop.only = without(has[SIDE_LOCAL], has[SIDE_REMOTE]);
     items selected = 0;
     for (int side = 0; side < SIDE_COUNT; side++) {
         selected = select(s, side, &ranks);
-        stop.asked[side] = has[side] & (items)~kept_for(w, target, side, OWN_REASONS);
+        stop.asked[side] = without(has[side], kept_for(w, target, side, OWN_REASONS));
         stop.kept[side] = stop.asked[side] & keeps(s, side, selected, has[side]);
     }
     stop.wanted = selected & stop.only;
@@ -249,7 +254,7 @@ static struct stop stop_at(const struct setting *s, const struct world *w,
     stop.recounts = (stop.gone & stop.wanted) != 0;
     if (stop.recounts) {
         items all = has[SIDE_LOCAL] | has[SIDE_REMOTE];
-        ranks = rank(&stop.who, all & (items)~stop.gone);
+        ranks = rank(&stop.who, without(all, stop.gone));
         stop.again = select(s, SIDE_REMOTE, &ranks) & stop.only;
     }
     return stop;
@@ -263,7 +268,7 @@ static bool is_known(const struct run *run, const struct stop *stop)
         bool same = true;
         for (int side = 0; side < SIDE_COUNT; side++)
             same = same && old->who.side[side] == stop->who.side[side] &&
-                   (stop->asked[side] & ~old->asked[side]) == 0;
+                   without(stop->asked[side], old->asked[side]) == 0;
         same = same && old->tip == stop->tip;
         if (same && (!stop->recounts || (old->recounts && old->gone == stop->gone)))
             return true;
@@ -301,7 +306,7 @@ static bool selects_the_same(const struct setting *s, const struct stop *stop)
     if (!stop->recounts)
         return true;
     items all = stop->who.side[SIDE_LOCAL] | stop->who.side[SIDE_REMOTE];
-    ranks = rank(&stop->who, all & (items)~stop->gone);
+    ranks = rank(&stop->who, without(all, stop->gone));
     return (select(s, SIDE_REMOTE, &ranks) & stop->only) == stop->again;
 }
 
