@@ -10,7 +10,6 @@
 /* What is fixed of the states that are visited now. */
 struct shape {
     unsigned n;
-    uint64_t number; /* of placements and types */
     enum placement place[SMALL_LIMIT];
     unsigned type[SMALL_LIMIT];
     int64_t creation[SMALL_LIMIT];
@@ -21,17 +20,16 @@ struct shape {
 };
 
 /* Fold 1: the first managed snapshot is an a. */
-static bool shape_decode(struct shape *shape, uint64_t number)
+static bool shape_decode(struct shape *shape, unsigned places, unsigned types)
 {
     unsigned first = TYPE_COUNT;
     memset(shape->occurs, 0, sizeof(shape->occurs));
     memset(shape->has_x, 0, sizeof(shape->has_x));
-    shape->number = number;
     for (unsigned k = 0; k < shape->n; k++) {
-        shape->place[k] = (enum placement)(number % PLACE_COUNT);
-        number /= PLACE_COUNT;
-        shape->type[k] = (unsigned)(number % TYPE_COUNT);
-        number /= TYPE_COUNT;
+        shape->place[k] = (enum placement)(places % PLACE_COUNT);
+        places /= PLACE_COUNT;
+        shape->type[k] = (unsigned)(types % TYPE_COUNT);
+        types /= TYPE_COUNT;
         if (first == TYPE_COUNT && shape->type[k] < MANAGED)
             first = shape->type[k];
         shape->occurs[shape->type[k]] += shape->place[k] == PLACE_OTHER_GUID ? 2 : 1;
@@ -169,30 +167,45 @@ static void visit_clocks(struct setting *s, struct world *w, struct shape *shape
         for (unsigned mark = 0; mark <= shape->n; mark++) {
             if (mark > 0 && !mark_matters(shape, mark - 1))
                 continue;
-            snprintf(s->where, sizeof(s->where), "%u snapshots, shape %llu, clock %u, bookmark %u",
-                     shape->n, (unsigned long long)shape->number, clock, mark);
+            snprintf(s->where, sizeof(s->where), "%u snapshots, clock %u, bookmark %u", shape->n,
+                     clock, mark);
             build_world(w, shape, mark);
+            if (s->fold)
+                fold_read(w);
             visit_policies(s, w, shape);
         }
     }
 }
 
-void enumerate(unsigned n, unsigned part, unsigned parts, bool with_perturbation)
+void enumerate(unsigned n, unsigned part, unsigned parts, unsigned how)
 {
     struct setting s;
     setting_init(&s);
     s.lazy = true;
     s.per_copy = n <= 3;
-    s.after = with_perturbation ? perturb : NULL;
-    struct shape shape = {.n = n, .perturb = with_perturbation};
+    s.fold = how == 0;
+    s.after = (how & VISIT_PERTURBED) != 0 ? perturb : NULL;
+    struct shape shape = {.n = n, .perturb = (how & VISIT_PERTURBED) != 0};
     struct world *w = world_new(n + ARRIVALS);
-    uint64_t count = 1;
-    for (unsigned k = 0; k < n; k++)
-        count *= PLACE_COUNT * TYPE_COUNT;
-    /* Spread over the parts by a factor without a common divisor: neighbours cost alike. */
-    for (uint64_t i = part; i < count; i += parts)
-        if (shape_decode(&shape, i * 7919 % count))
+    unsigned places = 1;
+    unsigned types = 1;
+    for (unsigned k = 0; k < n; k++) {
+        places *= PLACE_COUNT;
+        types *= TYPE_COUNT;
+    }
+    /* Those of the same placement together, because one is run for many (fold 7). Placements come
+     * in steps without a common divisor: neighbours cost alike, and parts should. */
+    uint64_t count = (uint64_t)places * types;
+    unsigned last = 0;
+    for (uint64_t i = count * part / parts; i < count * (part + 1) / parts; i++) {
+        unsigned place = (unsigned)(i / types * 7919 % places);
+        if (place != last)
+            fold_forget();
+        last = place;
+        if (shape_decode(&shape, place, (unsigned)(i % types)))
             visit_clocks(&s, w, &shape);
+    }
+    fold_forget();
     world_free(w);
     setting_fini(&s);
 }

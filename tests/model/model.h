@@ -9,6 +9,7 @@
  *   settle.c     plan, validate, run, again, until nothing is left to do
  *   product.c    a number for every small state, nothing folded
  *   enumerate.c  every small state, symmetric ones folded
+ *   fold.c       which of them run the same, so that one is run for all
  *   perturb.c    what people and new snapshots do between two cycles
  *   random.c     large inventories
  *   judge.c      plans that were broken, before the validator
@@ -93,6 +94,7 @@ struct setting {
     bool strict_clock; /* every snapshot was created in a later second than the one before */
     bool lazy;         /* whether a snapshot is pinned is decided when a plan destroys it */
     bool per_copy;     /* and for each copy of it alone */
+    bool fold;         /* states that run the same are run once: fold.c */
     char where[128];
     const struct world *start; /* of the first round */
     /* Called with the world after every single change of a first round, and at the end; or NULL. */
@@ -102,6 +104,7 @@ struct setting {
 struct tally {
     uint64_t states, rounds, with_transfers, with_deletions, diverged, name_taken, against_sentence;
     uint64_t perturbed;
+    uint64_t folded; /* of the states, how many another one was run for */
 };
 extern struct tally tally;
 
@@ -138,6 +141,26 @@ const char *check_sends(const struct round *round); /* any clock: what may be se
 
 bool is_transfer(const struct step *step);
 
+/* Whether the snapshot is newer than the remote's newest, as far as that can be known. */
+bool is_after_tip(const struct world *w, const struct snapshot *snap);
+
+/* ---- fold.c ---- */
+
+/* Reads types and clock of the states that are settled next; they have five snapshots at most. */
+void fold_read(const struct world *w);
+
+/* Whether the state, whose target this is, runs as one that was run before: then it is counted.
+ * Else what it comes to is noted until fold_end. */
+bool fold_begin(const struct setting *s, const struct world *w, const struct target *target);
+void fold_end(void);
+
+/* A world that the run comes to. */
+void fold_note(const struct setting *s, const struct world *w, const struct target *target);
+
+/* Frees what is known of runs. What runs the same has the same placements, so that it can be
+ * forgotten when these are done with. */
+void fold_forget(void);
+
 /* ---- the visits ---- */
 
 /* `count` states of the whole product for `n` snapshots, spread over all of it. */
@@ -151,9 +174,14 @@ void visit_every_world(unsigned n, unsigned times, unsigned stride);
 void product_state(struct setting *s, struct world *w, unsigned n, uint64_t at);
 uint64_t product_size(unsigned n);
 
-/* Every state of exactly `n` snapshots of part `part` of `parts`. With `perturb` nothing that a
- * perturbation could bring to light is folded, and each state is perturbed. */
-void enumerate(unsigned n, unsigned part, unsigned parts, bool perturb);
+/* How the states are visited. */
+enum {
+    VISIT_PERTURBED = 1, /* each is perturbed, and nothing folded that this could bring to light */
+    VISIT_ALONE = 2,     /* each is run, whether it runs as another one or not */
+};
+
+/* Every state of exactly `n` snapshots of part `part` of `parts`. */
+void enumerate(unsigned n, unsigned part, unsigned parts, unsigned how);
 
 /* From each way in which the world can have changed between two cycles, to the fixed point. */
 void perturb(struct setting *s, const struct world *w);

@@ -132,7 +132,7 @@ const char *check_sentence(const struct round *round)
 
 /* The newest on the remote, as far as something could be newer: its creation where nothing here is
  * known of it, else its createtxg here. */
-static bool is_after_tip(const struct world *w, const struct snapshot *snap)
+bool is_after_tip(const struct world *w, const struct snapshot *snap)
 {
     if (w->n[SIDE_REMOTE] == 0)
         return true;

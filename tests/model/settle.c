@@ -126,18 +126,23 @@ static const char *check_outcome(struct round *round, const struct plan *plan)
     return wrong;
 }
 
+static void check_target(const struct round *round)
+{
+    const char *wrong = check_sends(round);
+    if (wrong == NULL && round->setting->strict_clock) {
+        wrong = check_sentence(round);
+        tally.against_sentence++;
+    }
+    if (wrong != NULL)
+        fail_state(round->setting, round->before, wrong);
+}
+
 static void check_plan(struct round *round, const struct plan *plan, const struct dataset *ds)
 {
     struct setting *s = round->setting;
     const struct target *target = round->target;
     struct err e = ERR_INIT;
-    const char *wrong = check_sends(round);
-    if (wrong == NULL && s->strict_clock) {
-        wrong = check_sentence(round);
-        tally.against_sentence++;
-    }
-    if (wrong != NULL)
-        fail_state(s, round->before, wrong);
+    check_target(round);
     if (target->error.code != ERR_NONE) {
         if (plan->n > 0 ||
             (target->error.code != ERR_DIVERGED && target->error.code != ERR_NAME_TAKEN))
@@ -157,6 +162,8 @@ static void go_on(struct setting *s, const struct world *before, unsigned number
     struct plan plan;
     world_view(before, &ds);
     target_build(&target, &ds, &s->rules);
+    if (s->fold)
+        fold_note(s, before, &target);
     if (s->lazy)
         branch(s, before, &target, number);
     plan_build(&plan, &ds, &target);
@@ -196,8 +203,26 @@ void settle_again(struct setting *s, const struct world *from)
     s->after = after;
 }
 
+/* Whether another state was run that runs as this one does. Its own target is looked at anyhow. */
+static bool is_folded(struct setting *s, const struct world *start)
+{
+    struct dataset ds;
+    struct target target;
+    world_view(start, &ds);
+    target_build(&target, &ds, &s->rules);
+    bool folded = fold_begin(s, start, &target);
+    if (folded)
+        check_target(&(struct round){.setting = s, .before = start, .target = &target});
+    target_fini(&target);
+    return folded;
+}
+
 void settle(struct setting *s, const struct world *start)
 {
     s->start = start;
+    if (s->fold && is_folded(s, start))
+        return;
     go_on(s, start, 0);
+    if (s->fold)
+        fold_end();
 }
