@@ -968,6 +968,25 @@ test_a_file_of_facts_that_is_spoilt_costs_a_long_listing_and_nothing_else() {
     assert_said 'the next start lists all snapshots at length' # where a folder is in its place
 }
 
+# Of its own: the pages of shared libraries, which it has in common with others, are not counted.
+test_an_idle_engine_keeps_less_than_10_mb_for_a_thousand_datasets_of_a_hundred_snapshots() {
+    local kept backupd=$backupd
+    [ -r /proc/self/status ] || skip 'there is no /proc'
+    # A sanitizer keeps what is freed.
+    ! grep -q __asan_init "$backupd" || backupd=$here/../../build/backupd
+    { [ -x "$backupd" ] && ! grep -q __asan_init "$backupd"; } || skip 'there is no backupd without a sanitizer'
+    sim make-tree -l tank/many 1000 100
+    printf '[local]\nroot = "tank/many"\n[local.policy]\nhourly = 1000\n' >"$DIR/backupd.toml"
+    start_daemon
+    next_cycle
+    for _ in {1..50}; do
+        kept=$(awk '$1 == "RssAnon:" { print $2 }' "/proc/$daemon/status")
+        [ "$kept" -ge 10000 ] || return 0
+        sleep 0.1
+    done
+    fail "it keeps $kept KiB"
+}
+
 facts_fail() {
     settled_daemon
     days 1
