@@ -16,8 +16,8 @@ static void require(bool holds)
 static void check_valid(const struct config *config)
 {
     require(config->side[SIDE_LOCAL].root[0] != '\0');
-    require(config->rate_limit == 0 || (config->rate_limit >= CONFIG_RATE_MIN &&
-                                        config->rate_limit <= CONFIG_RATE_MAX));
+    require(config->rate_limit == 0 ||
+            (config->rate_limit >= CONFIG_RATE_MIN && config->rate_limit <= CONFIG_RATE_MAX));
     require(config->parallel <= CONFIG_PARALLEL_MAX);
     require(config->interval >= CONFIG_INTERVAL_MIN && config->interval <= CONFIG_INTERVAL_MAX);
     require(config->ssh_host[0] != '-');

@@ -208,7 +208,10 @@ test_a_fresh_listing_is_not_made_again_for_a_transfer() {
     assert_equal "$n" "$(calls 'remote.zfs receive')"
     assert_equal "$n" "$(calls 'local.zfs bookmark')"
     assert_equal "$n" "$(calls 'local.zfs destroy .*#')"
-    assert_equal $((4 * n + $(calls 'zfs list .*-r '))) "$(calls '^(local|remote).zfs')"
+    # The cycle itself: two listings a side, and when the new ones were made.
+    assert_equal 4 "$(calls 'zfs list .*-r ')"
+    assert_equal 1 "$(calls "zfs list .*-o $facts")"
+    assert_equal $((4 * n + 5)) "$(calls '^(local|remote).zfs')"
 }
 
 test_a_plan_that_destroys_lists_again() {

@@ -127,8 +127,9 @@ test_a_full_remote_pool_fails_what_does_not_fit_and_goes_on_when_there_is_room()
     needs_guest
     local free
     write_remote_config
-    # One after the other: what does not fit comes last, so that nothing else meets a full pool.
-    write_config_for_one_worker
+    # The largest begins first, and so all others meet a full pool: they have nothing to send.
+    once
+    snap -r $SRC hourly-2-later
     fill $SRC/b f 12288
     snap $SRC/b daily-4
     free=$(property $DST_POOL available)
@@ -138,7 +139,8 @@ test_a_full_remote_pool_fails_what_does_not_fit_and_goes_on_when_there_is_room()
     assert_status 1
     assert_output_has 'FAILED  /b ' '[no-space]' 'ok      /a ' ' 1 failed, took '
     # I3: what was sent before is there, and nothing went for want of room.
-    assert_exists $SRC/b@daily-1 $SRC/b@daily-2 $SRC/b@daily-3 $SRC/b@daily-4
+    assert_exists $SRC/b@daily-1 $SRC/b@daily-3 $SRC/b@daily-4
+    assert_missing $SRC/a@hourly-2
     assert_same_guids /a daily-1 daily-2 daily-3
     zfs destroy $DST_POOL/ballast
     once
