@@ -31,10 +31,10 @@ enum listing_kind {
                           or clears SNAPSHOT_HELD and SNAPSHOT_CLONED by guid, and
                           SNAPSHOT_CONFIRMED where it still has the name. What is not known appeared
                           meanwhile and is skipped */
-    LISTING_NAMES, /* -t snapshot,bookmark -o LISTING_NAME_COLUMNS: as LISTING_SNAPSHOTS, with what
-                          inv->facts says of the guids. What that does not know is SNAPSHOT_BARE
-                          and counted in inv->bare */
-    LISTING_FACTS, /* -t snapshot,bookmark -o LISTING_FACT_COLUMNS: adds to inv->facts, and to
+    LISTING_NAMES,     /* -t snapshot,bookmark -o LISTING_NAME_COLUMNS: as LISTING_SNAPSHOTS, with
+                          what inv->facts says of the guids. What that does not know is
+                          SNAPSHOT_BARE and counted in inv->bare */
+    LISTING_FACTS,     /* -t snapshot,bookmark -o LISTING_FACT_COLUMNS: adds to inv->facts, and to
                           nothing else */
 };
 

@@ -3,12 +3,13 @@
  * side, at any size.
  *
  * Once something is known by guid (facts.h), the listing of snapshots has only the columns that zfs
- * lists fast. The facts of guids that are new are fetched by name, in a few commands at the most, or
- * by one listing of all where many are new. Nothing in here waits; all of it happens from the loop.
+ * lists fast. The facts of guids that are new are fetched by name, in a few commands at the most,
+ * or by one listing of all where many are new. Nothing in here waits; all of it happens from the
+ * loop.
  *
  * Snapshots are listed in every cycle, although OpenZFS 2.2 and later say of a dataset when its
  * snapshots last changed (snapshots_changed) and a cycle could ask for that alone. It does not
- * prove that nothing changed (tests/sim/conformance.sh has what was tried of it):
+ * prove that nothing changed (tried on 2.3; part of that is in tests/sim/conformance.sh):
  *
  * - It is a time of the clock of that machine, in whole seconds, and not a count. That one second
  *   may see two changes could be waited out; that the clock is set back and a change falls into the
