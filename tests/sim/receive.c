@@ -262,11 +262,12 @@ static void start(struct receive *receive)
     if (receive->begin.resumed) {
         receive->fd = partial_go_on(receive->name);
     } else {
-        if (full && ds == NULL)
-            make_dataset(receive);
         receive->partial = (struct partial){
             .begin = receive->begin, .resumable = receive->resumable, .over = full && ds != NULL};
         receive->fd = partial_start(receive->name, &receive->partial);
+        /* Second: a kill between the two must not leave a dataset that nobody can go on with. */
+        if (full && ds == NULL)
+            make_dataset(receive);
     }
     world_unlock();
     state_forget();
