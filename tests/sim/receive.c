@@ -228,8 +228,9 @@ static void apply_settings(const struct receive *receive, struct dataset *ds)
     }
 }
 
-/* The dataset that a new full stream fills: there from the beginning, without a snapshot. */
-static void make_dataset(const struct receive *receive)
+/* The dataset that a new full stream fills: there from the beginning, without a snapshot. It is not
+ * saved yet. */
+static struct dataset *make_dataset(const struct receive *receive)
 {
     struct dataset *ds = state_new(receive->name, receive->begin.volume);
     ds->inconsistent = true;
@@ -239,7 +240,7 @@ static void make_dataset(const struct receive *receive)
     if (receive->begin.raw)
         prop_set(ds, "encryption", receive->begin.encryption);
     apply_settings(receive, ds);
-    state_save(ds);
+    return ds;
 }
 
 /* Checks all that can be known before the data comes, and takes the place. */
@@ -262,12 +263,13 @@ static void start(struct receive *receive)
     if (receive->begin.resumed) {
         receive->fd = partial_go_on(receive->name);
     } else {
+        struct dataset *made = full && ds == NULL ? make_dataset(receive) : NULL;
         receive->partial = (struct partial){
             .begin = receive->begin, .resumable = receive->resumable, .over = full && ds != NULL};
         receive->fd = partial_start(receive->name, &receive->partial);
-        /* Second: a kill between the two must not leave a dataset that nobody can go on with. */
-        if (full && ds == NULL)
-            make_dataset(receive);
+        /* Last: a kill between the two must not leave a dataset that nobody can go on with. */
+        if (made != NULL)
+            state_save(made);
     }
     world_unlock();
     state_forget();
