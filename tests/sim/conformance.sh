@@ -9,7 +9,7 @@
 #
 # What may differ from run to run is made the same by normalise(), and by nothing else. conformance-sim.sh and
 # conformance-guest.sh hold the records against conformance.expected. It makes and destroys pools named
-# tank, backup, small, fresh and spare, and so takes a real zfs only in a guest.
+# tank, backup, small, fresh and other, and so takes a real zfs only in a guest.
 
 set -u -o pipefail
 export LC_ALL=C
@@ -597,7 +597,7 @@ overwrites() {
 # The listings of a cycle that knows most of it already. The pools are new.
 known() {
     pool fresh 256
-    pool spare 256
+    pool other 256
     zfs create fresh/data
     zfs create fresh/data/home
     zfs create -V 8M fresh/data/volume
@@ -614,13 +614,13 @@ known() {
     run "$F fresh/data@a fresh/data#nope fresh/data@b"
     run "$F fresh/data@a fresh/nope@a fresh/data@b"
     run "$F fresh/data@nope"
-    zfs send -w fresh/data@a | zfs receive -s -u spare/data
+    zfs send -w fresh/data@a | zfs receive -s -u other/data
     later
-    zfs send -w -i @a fresh/data@b | zfs receive -s -u spare/data
-    run "$F -r spare/data"
+    zfs send -w -i @a fresh/data@b | zfs receive -s -u other/data
+    run "$F -r other/data"
     changes
     zpool destroy fresh
-    zpool destroy spare
+    zpool destroy other
 }
 
 # When the snapshots of a dataset changed, as far as 2.2 and later say it.
@@ -628,7 +628,7 @@ changes() {
     zfs create fresh/new
     later
     run "$V -r fresh"
-    run "$V -r spare"
+    run "$V -r other"
     zfs bookmark fresh/data@b fresh/data#other
     zfs hold keep fresh/data@b
     zfs release keep fresh/data@b
