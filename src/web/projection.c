@@ -8,14 +8,16 @@
 #include "str.h"
 #include "verdict.h"
 #include "views.h"
+#include "web_limits.h"
 
 void projection_init(struct projection *projection, uint32_t boot)
 {
     memset(projection, 0, sizeof(*projection));
     state_init(&projection->state);
     projection->metrics = metrics_new();
-    projection->events = stream_new(boot);
-    projection->changes = stream_new(boot + 1); /* a place in one is none in the other */
+    projection->events = stream_new(boot, WEB_EVENTS_MAX);
+    projection->changes =
+        stream_new(boot + 1, WEB_CHANGES_MAX); /* a place in one is none in the other */
     projection->drawing = 1;
 }
 

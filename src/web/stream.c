@@ -23,9 +23,10 @@ struct frame {
 
 struct stream {
     uint32_t boot;
-    struct frame *v; /* WEB_STREAM_FRAMES_MAX; frame n at n % that */
-    uint64_t first;  /* number of the oldest that is kept */
-    uint64_t next;   /* number of the next one */
+    struct frame *v; /* `frames_max`; frame n at n % that */
+    size_t frames_max;
+    uint64_t first; /* number of the oldest that is kept */
+    uint64_t next;  /* number of the next one */
     size_t bytes;
     struct stream_client *clients;
     size_t client_count;
@@ -41,18 +42,19 @@ struct stream_client {
     size_t offset;        /* and how much of that it has */
 };
 
-struct stream *stream_new(uint32_t boot)
+struct stream *stream_new(uint32_t boot, size_t frames_max)
 {
     struct stream *stream = mem_zalloc(1, sizeof(*stream));
     stream->boot = boot;
     stream->first = stream->next = 1;
-    stream->v = mem_zalloc(WEB_STREAM_FRAMES_MAX, sizeof(*stream->v));
+    stream->frames_max = frames_max;
+    stream->v = mem_zalloc(frames_max, sizeof(*stream->v));
     return stream;
 }
 
 static struct frame *frame_at(const struct stream *stream, uint64_t number)
 {
-    return &stream->v[number % WEB_STREAM_FRAMES_MAX];
+    return &stream->v[number % stream->frames_max];
 }
 
 static void drop_oldest(struct stream *stream)
@@ -75,7 +77,7 @@ void stream_free(struct stream *stream)
 
 static void add_frame(struct stream *stream, struct str *text)
 {
-    while (stream->first < stream->next && (stream->next - stream->first >= WEB_STREAM_FRAMES_MAX ||
+    while (stream->first < stream->next && (stream->next - stream->first >= stream->frames_max ||
                                             stream->bytes + text->len > WEB_STREAM_BYTES_MAX))
         drop_oldest(stream);
     struct frame *frame = frame_at(stream, stream->next++);

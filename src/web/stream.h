@@ -16,8 +16,11 @@
 struct stream;
 struct stream_client;
 
-/* `boot` tells this process's identifiers from those of another before it. */
-struct stream *stream_new(uint32_t boot);
+/*
+ * `boot` tells this process's identifiers from those of another before it. Of the newest frames so
+ * many are kept, and at most WEB_STREAM_BYTES_MAX of them.
+ */
+struct stream *stream_new(uint32_t boot, size_t frames_max);
 void stream_free(struct stream *stream); /* its clients must be gone; NULL is fine */
 
 /* Adds a frame with `len` bytes of data, one line. */

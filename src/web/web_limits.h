@@ -56,9 +56,11 @@
 /* Milliseconds between two messages of the stream of changes, and from an event to its frame. */
 #define WEB_FLUSH_MS 100
 
-/* What is kept of a stream for clients that come back. */
-#define WEB_STREAM_FRAMES_MAX 16384
-#define WEB_STREAM_BYTES_MAX  8388608
+/* What is kept for clients that come back: events; changes, of which there are at most ten a
+ * second, and a page that was away for longer is drawn anew; and bytes of either. */
+#define WEB_EVENTS_MAX       16384
+#define WEB_CHANGES_MAX      2048
+#define WEB_STREAM_BYTES_MAX 8388608
 
 /* Address space of the process; a projection of a million snapshots takes some 100 MiB. */
 #define WEB_MEMORY_MAX 2147483648U

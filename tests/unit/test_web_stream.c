@@ -21,7 +21,7 @@ static struct stream *stream;
 static int set_up(void **state)
 {
     (void)state;
-    stream = stream_new(BOOT);
+    stream = stream_new(BOOT, WEB_EVENTS_MAX);
     return 0;
 }
 
@@ -142,7 +142,7 @@ static void an_empty_identifier_is_none(void **state)
 static void a_place_that_is_not_kept_any_more_begins_anew(void **state)
 {
     (void)state;
-    for (int i = 0; i < WEB_STREAM_FRAMES_MAX + 2; i++)
+    for (int i = 0; i < WEB_EVENTS_MAX + 2; i++)
         add("x");
     struct stream_client *gone = stream_join(stream, "5f3a9c01-1");
     struct stream_client *kept = stream_join(stream, "5f3a9c01-2");
@@ -163,7 +163,7 @@ static void a_client_that_falls_behind_what_is_kept_must_go(void **state)
     add("a long one that is not read at once");
     assert_int_equal(13, stream_read(client, buf, sizeof(buf)));
     assert_int_equal(20, stream_read(client, buf, sizeof(buf)));
-    for (int i = 0; i < WEB_STREAM_FRAMES_MAX; i++)
+    for (int i = 0; i < WEB_EVENTS_MAX; i++)
         add("x");
     assert_true(stream_is_ready(client));
     assert_int_equal(-1, stream_read(client, buf, sizeof(buf)));
