@@ -16,8 +16,8 @@ void projection_init(struct projection *projection, uint32_t boot)
     state_init(&projection->state);
     projection->metrics = metrics_new();
     projection->events = stream_new(boot, WEB_EVENTS_MAX);
-    projection->changes =
-        stream_new(boot + 1, WEB_CHANGES_MAX); /* a place in one is none in the other */
+    /* A place in one is none in the other. */
+    projection->changes = stream_new(boot + 1, WEB_CHANGES_MAX);
     projection->drawing = 1;
 }
 
