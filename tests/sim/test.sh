@@ -786,7 +786,7 @@ test_a_daemon_that_is_killed_leaves_no_relay_behind() {
 order() { tail -n +$((LINES_BEFORE + 1)) "$DIR/log" | sed -nE "s|.* (/[^:]*): $1.*|\\1|p" | paste -sd' ' -; }
 
 await_cycle() {
-    for _ in {1..200}; do
+    for _ in {1..2400}; do
         ! grep -qE " cycle $1: (failed|.*took)" "$DIR/log" 2>/dev/null || return 0
         sleep 0.05
     done
