@@ -179,6 +179,11 @@ bool err_code_is_transient(enum err_code code)
     return info_of(code)->transient;
 }
 
+bool err_code_is_missing(enum err_code code)
+{
+    return code == ERR_SNAPSHOT_MISSING || code == ERR_DATASET_MISSING || code == ERR_POOL_MISSING;
+}
+
 bool err_code_is_connection(enum err_code code)
 {
     return info_of(code)->connection;

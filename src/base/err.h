@@ -102,6 +102,9 @@ const char *err_code_advice(enum err_code code);
 /* Whether waiting may settle it without a person. */
 bool err_code_is_transient(enum err_code code);
 
+/* Whether something that was named is not there. */
+bool err_code_is_missing(enum err_code code);
+
 /* Whether it concerns the way to the other side, and so every dataset alike. */
 bool err_code_is_connection(enum err_code code);
 

@@ -42,6 +42,8 @@ void listing_init(struct listing *listing, enum listing_kind kind, struct invent
 void listing_fini(struct listing *listing)
 {
     lines_fini(&listing->lines);
+    free(listing->learned);
+    listing->learned = NULL;
 }
 
 /* ERR_PARSE with the line's number and its beginning, tabs and other such bytes escaped. */
@@ -186,12 +188,6 @@ static void recall_facts(struct listing *listing, struct snapshot *snap)
     listing->inv->bare[listing->side]++;
 }
 
-static void learn_facts(const struct listing *listing, const struct snapshot *snap)
-{
-    if (listing->inv->facts != NULL)
-        facts_add(listing->inv->facts, listing->side, snap->guid, snap->creation, snap->size);
-}
-
 static int read_snapshot(struct row *row)
 {
     struct listing *listing = row->listing;
@@ -208,8 +204,6 @@ static int read_snapshot(struct row *row)
         recall_facts(listing, &snap);
     else if (read_facts_of(row, &c[3], &c[4], mark == '#', &snap) != 0)
         return -1;
-    else
-        learn_facts(listing, &snap);
     if (mark == '@')
         inventory_add_snapshot(listing->inv, listing->last, listing->side, &snap);
     else
@@ -228,7 +222,10 @@ static int read_facts(struct row *row)
         return complain(row, "the guid is no number");
     if (read_facts_of(row, &c[2], &c[3], mark == '#', &snap) != 0)
         return -1;
-    learn_facts(row->listing, &snap);
+    struct listing *listing = row->listing;
+    listing->learned = mem_grow(listing->learned, listing->learned_count, &listing->learned_cap,
+                                sizeof(*listing->learned));
+    listing->learned[listing->learned_count++] = snap;
     return 0;
 }
 
@@ -340,6 +337,29 @@ static int check_guids_once(const struct listing *listing, struct err *e)
     return rc;
 }
 
+/* Facts outlive the listing, and so nothing is learned from one that is refused. */
+static void learn(const struct listing *listing, const struct snapshot *v, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        facts_add(listing->inv->facts, listing->side, v[i].guid, v[i].creation, v[i].size);
+}
+
+static void learn_from_inventory(const struct listing *listing)
+{
+    for (size_t i = 0; i < listing->inv->n; i++) {
+        const struct holding *holding = &listing->inv->v[i]->side[listing->side];
+        learn(listing, holding->snapshots.v, holding->snapshots.n);
+        learn(listing, holding->bookmarks.v, holding->bookmarks.n);
+    }
+}
+
+void listing_end_partly(struct listing *listing)
+{
+    bool is_whole = !listing->failed && listing->lines.partial.len == 0;
+    if (listing->kind == LISTING_FACTS && is_whole && listing->inv->facts != NULL)
+        learn(listing, listing->learned, listing->learned_count);
+}
+
 int listing_end(struct listing *listing, struct err *e)
 {
     if (listing->failed)
@@ -357,10 +377,13 @@ int listing_end(struct listing *listing, struct err *e)
     if (listing->kind == LISTING_DATASETS && listing->lines.number == 0)
         return err_set(e, ERR_PARSE,
                        "zfs list succeeded and printed nothing: what runs there is not zfs");
+    listing_end_partly(listing);
     if (listing->kind != LISTING_SNAPSHOTS && listing->kind != LISTING_NAMES)
         return 0;
     if (check_guids_once(listing, e) != 0)
         return -1;
+    if (listing->kind == LISTING_SNAPSHOTS && listing->inv->facts != NULL)
+        learn_from_inventory(listing);
     for (size_t i = 0; i < listing->inv->n; i++) {
         struct holding *holding = &listing->inv->v[i]->side[listing->side];
         holding->listed = holding->listed || holding->exists;

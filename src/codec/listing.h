@@ -26,7 +26,7 @@ enum listing_kind {
     LISTING_SNAPSHOTS, /* -t snapshot[,bookmark] -o LISTING_SNAPSHOT_COLUMNS: adds them; their
                           dataset exists. A bookmark's creation may be absent: it is then 0. The
                           last column may be left out, as in listings that people make. Where the
-                          inventory has facts, they get to know them */
+                          inventory has facts, they get to know them at its end */
     LISTING_DETAILS,   /* -t snapshot -o LISTING_DETAIL_COLUMNS, of snapshots known already: sets
                           or clears SNAPSHOT_HELD and SNAPSHOT_CLONED by guid, and
                           SNAPSHOT_CONFIRMED where it still has the name. What is not known appeared
@@ -34,8 +34,8 @@ enum listing_kind {
     LISTING_NAMES,     /* -t snapshot,bookmark -o LISTING_NAME_COLUMNS: as LISTING_SNAPSHOTS, with
                           what inv->facts says of the guids. What that does not know is
                           SNAPSHOT_BARE and counted in inv->bare */
-    LISTING_FACTS,     /* -t snapshot,bookmark -o LISTING_FACT_COLUMNS: adds to inv->facts, and to
-                          nothing else */
+    LISTING_FACTS,     /* -t snapshot,bookmark -o LISTING_FACT_COLUMNS: adds to inv->facts at its
+                          end, and to nothing else */
 };
 
 struct listing {
@@ -44,9 +44,11 @@ struct listing {
     struct dsname root;
     struct inventory *inv;
     struct lines lines;
-    struct dataset *last; /* the dataset of the line before: listings come dataset by dataset */
-    size_t cursor;        /* details: the place in `last` after that of the line before */
-    bool failed;          /* a line was not understood: listing_end fails too */
+    struct dataset *last;     /* the dataset of the line before: listings come dataset by dataset */
+    size_t cursor;            /* details: the place in `last` after that of the line before */
+    struct snapshot *learned; /* facts: what lines said, until it is certain that they are whole */
+    size_t learned_count, learned_cap;
+    bool failed; /* a line was not understood: listing_end fails too */
 };
 
 /* Prepares to read a listing of `root` and what is below it. `inv` and `root.s` must outlive it. */
@@ -73,5 +75,11 @@ int listing_feed(struct listing *listing, const char *data, size_t len, struct e
  * inventory.
  */
 int listing_end(struct listing *listing, struct err *e);
+
+/*
+ * The end of LISTING_FACTS whose program failed for some of the names, and printed the others. What
+ * it printed is kept where it was whole lines, all of them understood. Other kinds keep nothing.
+ */
+void listing_end_partly(struct listing *listing);
 
 #endif

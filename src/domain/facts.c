@@ -78,15 +78,17 @@ void facts_add(struct facts *facts, enum side side, uint64_t guid, int64_t creat
         rebuild(facts, facts->cap + facts->cap / 2 + CAP_LEAST, true);
     struct fact *fact = slot_of(facts, guid);
     struct fact before = *fact;
-    facts->n += fact->guid == 0;
+    bool yields = before.of_local && side != SIDE_LOCAL;
+    facts->n += before.guid == 0;
     fact->guid = guid;
-    fact->creation = creation;
     fact->seen = 1;
+    /* Of a bookmark zfs may say no creation. */
+    if (before.guid == 0 || (creation != 0 && !yields))
+        fact->creation = creation;
     /* A bookmark has no size, and comes after its snapshot as often as before it. */
-    if (size > 0 && !(fact->of_local && side != SIDE_LOCAL)) {
+    if (size > 0 && !(yields && before.size > 0))
         fact->size = (size < SIZE_MOST ? size : SIZE_MOST) & SIZE_MOST;
-        fact->of_local = side == SIDE_LOCAL;
-    }
+    fact->of_local = before.of_local || side == SIDE_LOCAL;
     facts->changed = facts->changed || before.guid == 0 || before.creation != fact->creation ||
                      before.size != fact->size || before.of_local != fact->of_local;
 }

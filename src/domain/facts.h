@@ -34,7 +34,10 @@ void facts_begin(struct facts *facts);
 /* Forgets every guid that was not seen since facts_begin. O(n), and nothing where all were. */
 void facts_end(struct facts *facts);
 
-/* Adds what a listing of `side` says, in place of what was known. A guid of 0 is none. */
+/*
+ * Adds what a listing of `side` says, in place of what was known: but local is believed before the
+ * remote, and a creation or a size of 0, which says nothing, replaces nothing. A guid of 0 is none.
+ */
 void facts_add(struct facts *facts, enum side side, uint64_t guid, int64_t creation, uint64_t size);
 
 /* Fills in creation and size of `snap` by its guid. False where they are not known. O(1). */

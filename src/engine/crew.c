@@ -374,7 +374,7 @@ static void start_member(struct member *member)
                                .sites = crew->spec.sites,
                                .limiter = crew->spec.limiter,
                                .name = member->name,
-                               .listed = member->task.ds,
+                               .listed = member->task.is_moved ? NULL : member->task.ds,
                                .listed_ms = member->task.listed_ms,
                                .cycle = crew->spec.number,
                                .ancestor_failed = ancestor_failed(crew, member),

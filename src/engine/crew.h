@@ -25,6 +25,7 @@ struct crew_task {
     int64_t listed_ms;        /* monotonic: when that listing began */
     uint64_t bytes;           /* what it has to send, as far as is known */
     bool is_new;              /* the remote has nothing of it yet */
+    bool is_moved;            /* it changed since: its worker lists it anew */
 };
 
 /* Adds a dataset, ancestors before descendants. */

@@ -231,7 +231,7 @@ static bool is_bare(const struct snapset *set)
 
 /* Whether the facts of a snapshot of it are missing: it went, or its name is that of another one
  * now, after its side was listed. What is older than what is then not known, so nothing is planned
- * from the listing, and its table stays what it was. */
+ * from the listing, and its table stays what it was until a worker has listed it. */
 static bool has_moved(const struct cycle *cycle, const struct dataset *ds)
 {
     bool found = false;
@@ -241,24 +241,29 @@ static bool has_moved(const struct cycle *cycle, const struct dataset *ds)
     return found;
 }
 
+static void give_to_worker(struct cycle *cycle, const struct dataset *ds)
+{
+    crew_add(cycle->crew, &(struct crew_task){.ds = ds,
+                                              .is_moved = true,
+                                              .is_new = config_has_remote(cycle->spec.config) &&
+                                                        ds->side[SIDE_REMOTE].snapshots.n == 0});
+}
+
 static void plan_or_leave(struct cycle *cycle, const struct dataset *ds)
 {
+    bool is_moved = has_moved(cycle, ds);
     bool is_local = ds->side[SIDE_LOCAL].exists;
+    bool is_skipped =
+        is_local && cycle->spec.skip != NULL && cycle->spec.skip(cycle->spec.arg, ds->name);
     tell_seen(cycle, ds);
-    if (has_moved(cycle, ds)) {
-        struct err e = ERR_INIT;
-        err_set(&e, ERR_BUSY,
-                "its snapshots changed while they were listed; the next cycle looks again");
-        if (is_local)
-            tell_finished(cycle, ds, &e);
-    } else if (!is_local) {
-        tell_unplanned(cycle, ds); /* I9 */
-    } else if (cycle->spec.skip != NULL && cycle->spec.skip(cycle->spec.arg, ds->name)) {
-        tell_unplanned(cycle, ds);
+    if (is_skipped)
         cycle->failed++;
-    } else {
+    if ((is_skipped || !is_local) && !is_moved)
+        tell_unplanned(cycle, ds); /* I9 */
+    else if (is_local && !is_skipped && is_moved)
+        give_to_worker(cycle, ds);
+    else if (is_local && !is_skipped)
         plan_dataset(cycle, ds);
-    }
 }
 
 static void plan_all(void *arg, const struct err *e)

@@ -136,11 +136,9 @@ static void handle_facts(void *arg, const struct err *e)
     struct discovery *discovery = look->discovery;
     look->listing = NULL;
     /* One that is gone by now has no facts, and zfs lists the others all the same. Its dataset is
-     * not planned in this cycle (cycle.c), and nothing else suffers. Of a bookmark that is gone zfs
-     * says "no such pool or dataset"; of a pool that is, nothing has facts. */
-    bool is_gone = e != NULL && !look->is_of_all &&
-                   (e->code == ERR_SNAPSHOT_MISSING || e->code == ERR_DATASET_MISSING ||
-                    e->code == ERR_POOL_MISSING);
+     * listed anew (cycle.c), and nothing else suffers. Of a bookmark that is gone zfs says "no such
+     * pool or dataset"; of a pool that is, nothing has facts. */
+    bool is_gone = e != NULL && !look->is_of_all && err_code_is_missing(e->code);
     if (e != NULL && !is_gone)
         fail(discovery, look->side, e);
     inventory_complete(discovery->spec.inv, look->side);

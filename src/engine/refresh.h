@@ -29,8 +29,8 @@ int refresh_dataset(struct refresh *refresh, struct loop *loop, const struct con
 
 /*
  * Does the same with what was listed a short while ago, and lists nothing. It is good for transfers
- * alone: false, with `refresh` empty, where there is none, and where a snapshot or a bookmark would
- * be destroyed (I8), a bookmark is missing, a receive was interrupted, or something is wrong.
+ * alone: false, with `refresh` empty, where there is none, and where a snapshot would be destroyed
+ * (I8), a bookmark is missing or one too many, a receive was interrupted, or something is wrong.
  */
 bool refresh_reuse(struct refresh *refresh, const struct config *config,
                    const struct dataset *listed);

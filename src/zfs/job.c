@@ -180,6 +180,8 @@ static void finish_listing(void *arg, const struct err *e)
     struct err own = ERR_INIT;
     if (e == NULL && listing_end(&job->listing, &own) != 0)
         e = &own;
+    else if (e != NULL && err_code_is_missing(e->code))
+        listing_end_partly(&job->listing);
     job->on_done(job->arg, e);
     listing_fini(&job->listing);
     free(job);

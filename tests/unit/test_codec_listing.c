@@ -561,6 +561,65 @@ static void a_full_listing_makes_its_guids_known(void **state)
     facts_fini(&facts);
 }
 
+/* What is known outlives a listing, so half a number must not become it. */
+static void a_listing_that_is_refused_makes_nothing_known(void **state)
+{
+    (void)state;
+    static const struct {
+        enum listing_kind kind;
+        const char *text;
+    } REFUSED[] = {
+        {LISTING_SNAPSHOTS, "tank/data@a\t7\t1\t500\t42\ntank/data@b\t8\t2\t17000"},
+        {LISTING_SNAPSHOTS, "tank/data@a\t7\t1\t500\t42\ntank/data@b\t8\tx\t17000\t1\n"},
+        {LISTING_SNAPSHOTS, "tank/data@a\t7\t1\t500\t42\ntank/data@b\t7\t2\t17000\t1\n"},
+        {LISTING_FACTS, "tank/data@a\t7\t500\t42\ntank/data@b\t8\t600\t4"},
+        {LISTING_FACTS, "tank/data@a\t7\t500\t42\ntank/data@b\t8\tx\t42\n"},
+    };
+    for (size_t i = 0; i < sizeof(REFUSED) / sizeof(REFUSED[0]); i++) {
+        struct inventory inv;
+        struct facts facts;
+        struct err e = ERR_INIT;
+        inventory_init(&inv);
+        facts_init(&facts);
+        inv.facts = &facts;
+        read_all(&inv, LISTING_DATASETS, SIDE_LOCAL, "tank/data\tfilesystem\toff\t-\t1\t1\n");
+        assert_int_equal(feed(&inv, REFUSED[i].kind, SIDE_LOCAL, REFUSED[i].text, 0, &e), -1);
+        assert_int_equal(facts.n, 0);
+        inventory_fini(&inv);
+        facts_fini(&facts);
+    }
+}
+
+/* Feeds facts whose program then failed, because some of the names were gone. */
+static void feed_partly(struct inventory *inv, enum listing_kind kind, const char *text)
+{
+    struct listing listing;
+    struct err e = ERR_INIT;
+    listing_init(&listing, kind, inv, SIDE_LOCAL, ROOT);
+    (void)listing_feed(&listing, text, strlen(text), &e);
+    listing_end_partly(&listing);
+    listing_fini(&listing);
+}
+
+static void of_names_that_are_gone_in_part_the_others_become_known(void **state)
+{
+    (void)state;
+    struct inventory inv;
+    struct facts facts;
+    inventory_init(&inv);
+    facts_init(&facts);
+    inv.facts = &facts;
+    read_all(&inv, LISTING_NAMES, SIDE_LOCAL, "tank/data@a\t7\t1\ntank/data@b\t8\t2\n");
+    feed_partly(&inv, LISTING_FACTS, "tank/data@a\t7\t500\t42\ntank/data@b\t8\t60");
+    assert_int_equal(facts.n, 0);
+    feed_partly(&inv, LISTING_SNAPSHOTS, "tank/data@a\t7\t1\t500\t42\n");
+    assert_int_equal(facts.n, 0);
+    feed_partly(&inv, LISTING_FACTS, "tank/data@a\t7\t500\t42\n");
+    assert_int_equal(facts.n, 1);
+    inventory_fini(&inv);
+    facts_fini(&facts);
+}
+
 static void a_listing_of_names_needs_every_guid_once_too(void **state)
 {
     (void)state;
@@ -598,6 +657,8 @@ int main(void)
         cmocka_unit_test(i1_facts_are_of_a_guid_and_not_of_a_name),
         cmocka_unit_test(without_facts_every_name_is_bare),
         cmocka_unit_test(a_full_listing_makes_its_guids_known),
+        cmocka_unit_test(a_listing_that_is_refused_makes_nothing_known),
+        cmocka_unit_test(of_names_that_are_gone_in_part_the_others_become_known),
         cmocka_unit_test(a_listing_of_names_needs_every_guid_once_too),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -125,6 +125,29 @@ static void the_size_is_that_of_the_local_snapshot_in_whatever_order_they_come(v
     facts_fini(&facts);
 }
 
+static void the_creation_is_the_local_one_and_none_at_all_replaces_nothing(void **state)
+{
+    (void)state;
+    struct facts facts;
+    int64_t creation;
+    uint64_t size;
+    facts_init(&facts);
+    facts_add(&facts, SIDE_REMOTE, 1, 11, 300);
+    facts_add(&facts, SIDE_LOCAL, 1, 10, 200);
+    facts_add(&facts, SIDE_REMOTE, 1, 12, 300);
+    facts_add(&facts, SIDE_LOCAL, 1, 0, 0); /* its bookmark, of which zfs says nothing */
+    assert_true(recall(&facts, 1, &creation, &size));
+    assert_int_equal(creation, 10);
+    assert_int_equal(size, 200);
+    /* A local bookmark of what only the remote still has. */
+    facts_add(&facts, SIDE_LOCAL, 2, 20, 0);
+    facts_add(&facts, SIDE_REMOTE, 2, 21, 400);
+    assert_true(recall(&facts, 2, &creation, &size));
+    assert_int_equal(creation, 20);
+    assert_int_equal(size, 400);
+    facts_fini(&facts);
+}
+
 static void a_hundred_thousand_guids_take_three_megabytes(void **state)
 {
     (void)state;
@@ -148,6 +171,7 @@ int main(void)
         cmocka_unit_test(what_no_complete_listing_shows_any_more_is_forgotten),
         cmocka_unit_test(a_listing_that_was_not_completed_forgets_nothing),
         cmocka_unit_test(the_size_is_that_of_the_local_snapshot_in_whatever_order_they_come),
+        cmocka_unit_test(the_creation_is_the_local_one_and_none_at_all_replaces_nothing),
         cmocka_unit_test(a_hundred_thousand_guids_take_three_megabytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
