@@ -981,7 +981,7 @@ test_an_idle_engine_keeps_less_than_10_mb_for_a_thousand_datasets_of_a_hundred_s
     ! grep -q __asan_init "$backupd" || backupd=$here/../../build/backupd
     { [ -x "$backupd" ] && ! grep -q __asan_init "$backupd"; } || skip 'there is no backupd without a sanitizer'
     sim make-tree -l tank/many 1000 100
-    printf '[local]\nroot = "tank/many"\n[local.policy]\nhourly = 1000\n' >"$DIR/backupd.toml"
+    printf '[local]\nroot = "tank/many"\n[local.policy]\nhourly = 1000\n[history]\npath = ""\n' >"$DIR/backupd.toml"
     start_daemon
     next_cycle
     for _ in {1..50}; do
