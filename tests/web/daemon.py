@@ -264,7 +264,8 @@ class Daemon:
         with open(f"{folder}/backupd.toml", "w", encoding="utf-8") as f:
             f.write('[local]\nroot = "tank/data"\n[local.policy]\n'
                     f'hourly = {keep}\ndaily = {keep}\n[remote]\nroot = "vault/copy"\nssh_host = "root@nas"\n'
-                    f'[remote.policy]\nhourly = {keep}\ndaily = {keep}\n[sync]\ninterval = "{interval}"\n[web]\n')
+                    f'[remote.policy]\nhourly = {keep}\ndaily = {keep}\n[sync]\ninterval = "{interval}"\n'
+                    f'[history]\npath = "{folder}/history.sqlite"\n[web]\n')
             f.write("\n".join(web) + "\n")
         self.log_path = f"{folder}/log"
         command = [backupd, "-config", f"{folder}/backupd.toml", "-addr", f"127.0.0.1:{self.port}", *args]
