@@ -179,15 +179,6 @@ static int read_facts_of(const struct row *row, const struct column *creation,
     return 0;
 }
 
-/* Of names alone: what is known of the guid. */
-static void recall_facts(struct listing *listing, struct snapshot *snap)
-{
-    if (listing->inv->facts != NULL && facts_recall(listing->inv->facts, snap))
-        return;
-    snap->flags |= SNAPSHOT_BARE;
-    listing->inv->bare[listing->side]++;
-}
-
 static int read_snapshot(struct row *row)
 {
     struct listing *listing = row->listing;
@@ -200,10 +191,12 @@ static int read_snapshot(struct row *row)
         return complain(row, "the guid is no number");
     if (text_parse_u64(c[2].s, c[2].len, &snap.createtxg) != 0)
         return complain(row, "the createtxg is no number");
-    if (listing->kind == LISTING_NAMES)
-        recall_facts(listing, &snap);
-    else if (read_facts_of(row, &c[3], &c[4], mark == '#', &snap) != 0)
+    if (listing->kind == LISTING_NAMES) {
+        snap.flags |= SNAPSHOT_BARE; /* until the end, when what is known comes in at once */
+        listing->inv->bare[listing->side]++;
+    } else if (read_facts_of(row, &c[3], &c[4], mark == '#', &snap) != 0) {
         return -1;
+    }
     if (mark == '@')
         inventory_add_snapshot(listing->inv, listing->last, listing->side, &snap);
     else
@@ -384,6 +377,8 @@ int listing_end(struct listing *listing, struct err *e)
         return -1;
     if (listing->kind == LISTING_SNAPSHOTS && listing->inv->facts != NULL)
         learn_from_inventory(listing);
+    if (listing->kind == LISTING_NAMES && listing->inv->facts != NULL)
+        inventory_complete(listing->inv, listing->side);
     for (size_t i = 0; i < listing->inv->n; i++) {
         struct holding *holding = &listing->inv->v[i]->side[listing->side];
         holding->listed = holding->listed || holding->exists;

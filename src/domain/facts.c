@@ -26,12 +26,18 @@ void facts_fini(struct facts *facts)
     facts_init(facts);
 }
 
-/* The slot of `guid`, or the empty one where it belongs. Any number of slots will do, so that a
- * table need not be twice as large as what it holds. */
-static struct fact *slot_of(const struct facts *facts, uint64_t guid)
+/* Where the search for `guid` begins. Any number of slots will do, so that a table need not be twice
+ * as large as what it holds. */
+static size_t home_of(const struct facts *facts, uint64_t guid)
 {
     uint64_t mixed = (guid ^ (guid >> 31)) * 0x9e3779b97f4a7c15U;
-    size_t at = (size_t)((mixed >> 32) * facts->cap >> 32);
+    return (size_t)((mixed >> 32) * facts->cap >> 32);
+}
+
+/* The slot of `guid`, or the empty one where it belongs. */
+static struct fact *slot_of(const struct facts *facts, uint64_t guid)
+{
+    size_t at = home_of(facts, guid);
     while (facts->v[at].guid != 0 && facts->v[at].guid != guid)
         at = at + 1 == facts->cap ? 0 : at + 1;
     return &facts->v[at];
@@ -106,6 +112,12 @@ bool facts_next(const struct facts *facts, size_t *at, struct snapshot *ret, enu
         return true;
     }
     return false;
+}
+
+void facts_expect(const struct facts *facts, uint64_t guid)
+{
+    if (facts->cap > 0)
+        __builtin_prefetch(&facts->v[home_of(facts, guid)], 1);
 }
 
 bool facts_recall(struct facts *facts, struct snapshot *snap)

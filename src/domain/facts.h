@@ -40,6 +40,9 @@ void facts_end(struct facts *facts);
  */
 void facts_add(struct facts *facts, enum side side, uint64_t guid, int64_t creation, uint64_t size);
 
+/* Says that `guid` will be recalled soon: the table is large, and its memory is far away. */
+void facts_expect(const struct facts *facts, uint64_t guid);
+
 /* Fills in creation and size of `snap` by its guid. False where they are not known. O(1). */
 bool facts_recall(struct facts *facts, struct snapshot *snap);
 

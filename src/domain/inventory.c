@@ -103,10 +103,15 @@ void inventory_sort(struct inventory *inv)
     }
 }
 
+/* So many snapshots ahead the memory of their facts is asked for. */
+#define AHEAD 12
+
 static size_t complete(const struct inventory *inv, struct snapset *set)
 {
     size_t bare = 0;
     for (size_t i = 0; i < set->n; i++) {
+        if (i + AHEAD < set->n)
+            facts_expect(inv->facts, set->v[i + AHEAD].guid);
         if (!(set->v[i].flags & SNAPSHOT_BARE))
             continue;
         if (facts_recall(inv->facts, &set->v[i]))
