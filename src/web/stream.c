@@ -82,7 +82,7 @@ static void add_frame(struct stream *stream, struct str *text)
         drop_oldest(stream);
     struct frame *frame = frame_at(stream, stream->next++);
     frame->len = text->len;
-    frame->data = str_take(text);
+    frame->data = mem_strndup(text->s, text->len); /* without the room that the text grew into */
     stream->bytes += frame->len;
     str_fini(text);
 }
