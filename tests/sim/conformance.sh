@@ -131,6 +131,11 @@ during() {
 end_during() {
     kill -KILL -- "-$background" 2>/dev/null
     wait "$background" 2>/dev/null
+    # The others of its group are not ours to wait for.
+    for _ in {1..100}; do
+        pgrep -r D,R,S,T -g "$background" >/dev/null || break
+        sleep 0.05
+    done
     background=
     simulated || sleep 2
 }
