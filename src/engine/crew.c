@@ -77,7 +77,8 @@ struct crew *crew_new(const struct cycle_spec *spec, void (*on_idle)(void *arg),
         pace_init(&crew->own_pace);
         crew->spec.pace = &crew->own_pace;
     }
-    pace_begin(crew->spec.pace, spec->connection == NULL ? PACE_MAX : PACE_MAX_SSH);
+    bool has_ssh = config_has_remote(spec->config) && spec->config->ssh_host[0] != '\0';
+    pace_begin(crew->spec.pace, has_ssh ? PACE_MAX_SSH : PACE_MAX);
     crew->on_idle = on_idle;
     crew->arg = arg;
     return crew;
