@@ -185,7 +185,9 @@ test_a_receive_that_has_not_ended_yet_is_waited_for_and_then_resumed() {
     # Half of a stream, whose pipe stays open for a while.
     { zfs send -w $SRC/a@daily-1 | head -c $((SIZE_MIB << 19)) || :; sleep 12; } 2>/dev/null | zfs receive -s -u -o readonly=on $DST/a 2>/dev/null &
     holder=$!
-    wait_until 10 exists $DST/a
+    wait_until 60 exists $DST/a
+    # Else its token moves on while we resume.
+    wait_until 240 receiver_has_mib $((SIZE_MIB / 2 - 1))
     assert_resumed
     wait $holder || :
 }
