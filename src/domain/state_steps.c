@@ -31,14 +31,14 @@ static void record_transfer(struct state *state, const struct dataset_state *ds,
 /* The newest of each side, from the rows. */
 static void find_newest(struct dataset_state *ds)
 {
-    for (int side = 0; side < SIDE_COUNT; side++) {
-        struct row_reader reader;
+    struct row_reader reader;
+    for (int side = 0; side < SIDE_COUNT; side++)
         ds->holding[side].newest = 0;
-        row_reader_init(&reader, &ds->rows);
-        for (const struct snapshot_row *row; (row = row_reader_next(&reader)) != NULL;)
+    row_reader_init(&reader, &ds->rows);
+    for (const struct snapshot_row *row; (row = row_reader_next(&reader)) != NULL;)
+        for (int side = 0; side < SIDE_COUNT; side++)
             if ((row->sides & ROW_ON(side)) != 0)
                 ds->holding[side].newest = row->creation;
-    }
 }
 
 /* What the sides hold changes with the step; the next listing says the same, or corrects it. */

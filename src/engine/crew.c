@@ -396,15 +396,6 @@ static void start_member(struct member *member)
     loop_watch_child(crew->spec.loop, member->pid, handle_child, member);
 }
 
-/* A descendant waits for an ancestor that is new, in whichever way that ends: I10. */
-static bool is_ready(const struct crew *crew, const struct member *member)
-{
-    for (size_t i = member->ancestor; i != NO_MEMBER; i = crew->v[i]->ancestor)
-        if (crew->v[i]->task.is_new && crew->v[i]->status != MEMBER_DONE)
-            return false;
-    return true;
-}
-
 /* The nearest ancestor that a member waits for, or NULL. */
 static struct member *awaited(const struct crew *crew, const struct member *member)
 {
@@ -412,6 +403,14 @@ static struct member *awaited(const struct crew *crew, const struct member *memb
     while (i != NO_MEMBER && !crew->v[i]->task.is_new)
         i = crew->v[i]->ancestor;
     return i == NO_MEMBER ? NULL : crew->v[i];
+}
+
+/* A descendant waits for an ancestor that is new, in whichever way that ends: I10. That one has
+ * waited for those above it. */
+static bool is_ready(const struct crew *crew, const struct member *member)
+{
+    const struct member *above = awaited(crew, member);
+    return above == NULL || above->status == MEMBER_DONE;
 }
 
 static int larger_first(const void *a, const void *b)

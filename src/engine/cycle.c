@@ -162,6 +162,11 @@ static void warn_of_stray(struct cycle *cycle, const struct dataset *ds,
     emit(cycle, &event);
 }
 
+static bool is_new(const struct cycle *cycle, const struct dataset *ds)
+{
+    return config_has_remote(cycle->spec.config) && ds->side[SIDE_REMOTE].snapshots.n == 0;
+}
+
 /* Plans one dataset from the listings. One with work gets a worker, which plans again from a
  * listing of its own; one without is at its end. I10: an error is this dataset's alone. */
 static void plan_dataset(struct cycle *cycle, const struct dataset *ds)
@@ -188,12 +193,10 @@ static void plan_dataset(struct cycle *cycle, const struct dataset *ds)
     if (rc != 0)
         tell_finished(cycle, ds, &e);
     else if (has_work)
-        crew_add(cycle->crew,
-                 &(struct crew_task){.ds = ds,
-                                     .listed_ms = cycle->began_ms,
-                                     .bytes = estimate_transfers(&plan, ds),
-                                     .is_new = rules.has_remote &&
-                                               ds->side[SIDE_REMOTE].snapshots.n == 0});
+        crew_add(cycle->crew, &(struct crew_task){.ds = ds,
+                                                  .listed_ms = cycle->began_ms,
+                                                  .bytes = estimate_transfers(&plan, ds),
+                                                  .is_new = is_new(cycle, ds)});
     else
         tell_finished(cycle, ds, NULL);
     plan_fini(&plan);
@@ -241,14 +244,6 @@ static bool has_moved(const struct cycle *cycle, const struct dataset *ds)
     return found;
 }
 
-static void give_to_worker(struct cycle *cycle, const struct dataset *ds)
-{
-    crew_add(cycle->crew, &(struct crew_task){.ds = ds,
-                                              .is_moved = true,
-                                              .is_new = config_has_remote(cycle->spec.config) &&
-                                                        ds->side[SIDE_REMOTE].snapshots.n == 0});
-}
-
 static void plan_or_leave(struct cycle *cycle, const struct dataset *ds)
 {
     bool is_moved = has_moved(cycle, ds);
@@ -258,12 +253,15 @@ static void plan_or_leave(struct cycle *cycle, const struct dataset *ds)
     tell_seen(cycle, ds);
     if (is_skipped)
         cycle->failed++;
-    if ((is_skipped || !is_local) && !is_moved)
-        tell_unplanned(cycle, ds); /* I9 */
-    else if (is_local && !is_skipped && is_moved)
-        give_to_worker(cycle, ds);
-    else if (is_local && !is_skipped)
+    if (!is_local || is_skipped) { /* I9 */
+        if (!is_moved)
+            tell_unplanned(cycle, ds);
+    } else if (is_moved) {
+        crew_add(cycle->crew,
+                 &(struct crew_task){.ds = ds, .is_moved = true, .is_new = is_new(cycle, ds)});
+    } else {
         plan_dataset(cycle, ds);
+    }
 }
 
 static void plan_all(void *arg, const struct err *e)

@@ -105,7 +105,6 @@ static void take_config(struct engine *engine)
     free(engine->config);
     engine->config = engine->next_config;
     engine->next_config = NULL;
-    limiter_set(engine->limiter, engine->config->rate_limit);
     connect_sites(engine);
     tell_configuration(engine);
     if (history_moves) {

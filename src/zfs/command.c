@@ -20,10 +20,9 @@ void command_list_datasets(struct argv *argv, struct dsname ds, bool recursive)
     argv_add(argv, ds.s);
 }
 
-void command_list_snapshots(struct argv *argv, struct dsname ds, bool recursive)
+static void list_snapshots(struct argv *argv, const char *columns, struct dsname ds, bool recursive)
 {
-    argv_add_all(argv, "zfs", "list", "-Hp", "-t", "snapshot,bookmark", "-o",
-                 LISTING_SNAPSHOT_COLUMNS);
+    argv_add_all(argv, "zfs", "list", "-Hp", "-t", "snapshot,bookmark", "-o", columns);
     if (recursive)
         argv_add(argv, "-r");
     else
@@ -31,18 +30,19 @@ void command_list_snapshots(struct argv *argv, struct dsname ds, bool recursive)
     argv_add(argv, ds.s);
 }
 
+void command_list_snapshots(struct argv *argv, struct dsname ds, bool recursive)
+{
+    list_snapshots(argv, LISTING_SNAPSHOT_COLUMNS, ds, recursive);
+}
+
 void command_list_names(struct argv *argv, struct dsname ds)
 {
-    argv_add_all(argv, "zfs", "list", "-Hp", "-t", "snapshot,bookmark", "-o", LISTING_NAME_COLUMNS,
-                 "-r");
-    argv_add(argv, ds.s);
+    list_snapshots(argv, LISTING_NAME_COLUMNS, ds, true);
 }
 
 void command_list_all_facts(struct argv *argv, struct dsname ds)
 {
-    argv_add_all(argv, "zfs", "list", "-Hp", "-t", "snapshot,bookmark", "-o", LISTING_FACT_COLUMNS,
-                 "-r");
-    argv_add(argv, ds.s);
+    list_snapshots(argv, LISTING_FACT_COLUMNS, ds, true);
 }
 
 /* A list of names that grows until a command is full. */
