@@ -49,8 +49,8 @@ void value_read_interval(struct loader *l, const struct toml_node *node, void *t
 void value_read_stall_timeout(struct loader *l, const struct toml_node *node, void *to);
 void value_read_history_keep(struct loader *l, const struct toml_node *node, void *to);
 
-/* `to` is an unsigned *, a uint64_t * (the nodes of these two are numbers or strings), a bool *, a bool *, a struct policy *
- * (initialised). */
+/* `to` is an unsigned *, a uint64_t * (the nodes of these two are numbers or strings), a bool *, a
+ * bool *, a struct policy * (initialised). */
 void value_read_parallel(struct loader *l, const struct toml_node *node, void *to);
 void value_read_rate(struct loader *l, const struct toml_node *node, void *to);
 void value_read_bool(struct loader *l, const struct toml_node *node, void *to);

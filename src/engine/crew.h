@@ -3,7 +3,8 @@
  * remote does not have yet, since they have to be there first, and for no other: what is slow or
  * stuck holds up nobody below it. Those with most to send begin first, so that none of them is left
  * alone at the end; what others wait for counts theirs, too. Those that failed the last time come
- * after all that did not. What workers say is checked before it is believed, and a worker that says anything odd is ended.
+ * after all that did not. What workers say is checked before it is believed, and a worker that says
+ * anything odd is ended.
  */
 #ifndef BACKUPD_ENGINE_CREW_H
 #define BACKUPD_ENGINE_CREW_H

@@ -21,9 +21,8 @@ struct transfer {
     const struct site *from, *to;
     struct argv *send;    /* consumed */
     struct argv *receive; /* consumed */
-    struct limiter
-        *limiter;     /* NULL: none. One that has no limit as the transfer begins counts as none
-                                for all of it */
+    /* NULL: none. One that has no limit as the transfer begins counts as none for all of it. */
+    struct limiter *limiter;
     int64_t stall_ms; /* the longest time in which not one byte more was sent */
     transfer_progress_fn *on_progress;
     void *arg;
