@@ -16,46 +16,7 @@
 #include "commands.h"
 #include "meter.h"
 #include "output.h"
-
-struct ssh_options {
-    const char *control_path;    /* "" or NULL: none */
-    const char *control_command; /* of -O, or NULL */
-    bool master, persists, no_command;
-};
-
-static void read_setting(struct ssh_options *o, const char *setting)
-{
-    size_t len = strcspn(setting, "= ");
-    const char *value = setting[len] == '\0' ? "" : setting + len + 1;
-    const char *name = world_keep_bytes(setting, len);
-    if (strcmp(name, "ControlPath") == 0 && o->control_path == NULL)
-        o->control_path = strcmp(value, "none") == 0 ? "" : value;
-    else if (strcmp(name, "ControlMaster") == 0)
-        o->master = strcmp(value, "yes") == 0 || strcmp(value, "auto") == 0;
-    else if (strcmp(name, "ControlPersist") == 0)
-        o->persists = strcmp(value, "no") != 0;
-}
-
-/* Stops at the first word that is no option. */
-static void parse_options(int argc, char **argv, struct ssh_options *o)
-{
-    static const char OPTIONS[] = "+1246ab:c:e:fgi:kl:m:no:p:qstvxAB:CD:E:F:GI:J:KL:MNO:P:Q:R:S:"
-                                  "TVw:W:XYy";
-    for (int option; (option = getopt(argc, argv, OPTIONS)) != -1;) {
-        if (option == 'o')
-            read_setting(o, optarg);
-        else if (option == 'S')
-            o->control_path = optarg;
-        else if (option == 'M')
-            o->master = true;
-        else if (option == 'N')
-            o->no_command = true;
-        else if (option == 'O')
-            o->control_command = optarg;
-        else if (option == '?')
-            exit(255);
-    }
-}
+#include "ssh_options.h"
 
 static int control_socket(const char *path, struct sockaddr_un *ret)
 {
@@ -170,10 +131,10 @@ void ssh_main(int argc, char **argv)
     struct ssh_options o = {.control_path = NULL};
     struct effects effects = {.text = ""};
     output_begin(&effects);
-    parse_options(argc, argv, &o);
+    ssh_options_parse(argc, argv, &o);
     if (optind < argc) { /* options may follow the host, too */
         optind++;
-        parse_options(argc, argv, &o);
+        ssh_options_parse(argc, argv, &o);
     }
     bool anew = o.control_command == NULL && find_master(o.control_path) == 0;
     bool session = o.control_command == NULL && !o.no_command;

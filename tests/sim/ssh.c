@@ -17,50 +17,10 @@
 #include "faults.h"
 #include "mem.h"
 #include "output.h"
+#include "ssh_options.h"
 #include "world.h"
 
 #define SESSIONS_MAX 64
-
-struct ssh_options {
-    const char *control_path;    /* "": none */
-    const char *control_command; /* of -O, or NULL */
-    bool master, no_command;
-};
-
-/* ControlPath=x, ControlPath x */
-static void read_setting(struct ssh_options *o, const char *setting)
-{
-    size_t len = strcspn(setting, "= ");
-    const char *value = setting[len] == '\0' ? "" : setting + len + 1;
-    const char *name = world_keep_bytes(setting, len);
-    /* ssh takes the first that it sees. */
-    if (strcmp(name, "ControlPath") == 0 && o->control_path == NULL)
-        o->control_path = strcmp(value, "none") == 0 ? "" : value;
-    else if (strcmp(name, "ControlMaster") == 0)
-        o->master = strcmp(value, "yes") == 0 || strcmp(value, "auto") == 0;
-}
-
-static void parse_options(int argc, char **argv, struct ssh_options *o)
-{
-    static const char OPTIONS[] = "+1246ab:c:e:fgi:kl:m:no:p:qstvxAB:CD:E:F:GI:J:KL:MNO:P:Q:R:S:"
-                                  "TVw:W:XYy";
-    for (int option; (option = getopt(argc, argv, OPTIONS)) != -1;) {
-        if (option == 'o')
-            read_setting(o, optarg);
-        else if (option == 'S')
-            o->control_path = optarg;
-        else if (option == 'M')
-            o->master = true;
-        else if (option == 'N')
-            o->no_command = true;
-        else if (option == 'O')
-            o->control_command = optarg;
-        else if (option == '?')
-            fail(255, "usage: ssh [options] destination [command]\n");
-    }
-    if (o->control_path == NULL)
-        o->control_path = "";
-}
 
 /* ---- the shared connection ---- */
 
@@ -263,7 +223,9 @@ void ssh_main(int argc, char **argv)
     struct str line;
     struct effects effects = {.text = ""};
     output_begin(&effects);
-    parse_options(argc, argv, &o);
+    ssh_options_parse(argc, argv, &o);
+    if (o.control_path == NULL)
+        o.control_path = "";
     if (o.control_command != NULL)
         control(&o);
     if (optind == argc)

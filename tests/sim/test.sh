@@ -122,6 +122,14 @@ assert_called() { [ "$(calls "$1")" != 0 ] || fail "there was no call $1"; }
 assert_not_called() { [ "$(calls "$1")" = 0 ] || fail "there was a call $1: $(sim calls | cut -f2- | grep -E -- "$1")"; }
 calls() { sim calls | cut -f2- | grep -cE -- "$1"; }
 
+# await_call PATTERN: until there was one, or ten seconds are over.
+await_call() {
+    for _ in {1..200}; do
+        [ "$(calls "$1")" = 0 ] || return 0
+        sleep 0.05
+    done
+}
+
 # Everywhere the same snapshots with the same guids.
 assert_alike() {
     local name
@@ -635,10 +643,7 @@ test_a_daemon_ends_when_it_is_told_to_and_takes_all_its_children_along() {
     config ssh
     sim fault "match 'zfs send*' rate 100000"
     daemon_start
-    for _ in {1..100}; do
-        [ "$(calls 'zfs receive')" = 0 ] || break
-        sleep 0.05
-    done
+    await_call 'zfs receive'
     kill $daemon
     wait $daemon
     assert_equal '' "$(pgrep -f -- "$RUNTIME_DIRECTORY")"
@@ -744,10 +749,7 @@ test_a_rate_limit_is_lifted_while_a_transfer_is_under_way() {
     cp "$DIR/backupd.toml" "$DIR/unlimited"
     printf 'rate_limit = 65536\n' >>"$DIR/backupd.toml"
     daemon_start
-    for _ in {1..200}; do
-        [ "$(calls "zfs receive .*$DST/a$")" = 0 ] || break
-        sleep 0.05
-    done
+    await_call "zfs receive .*$DST/a$"
     cp "$DIR/unlimited" "$DIR/backupd.toml"
     kill -HUP $daemon
     for _ in {1..5}; do (await_cycle 1) >/dev/null && break; done
@@ -764,10 +766,7 @@ test_a_daemon_that_is_killed_leaves_no_relay_behind() {
     zfs snapshot $SRC/a@daily-4
     printf 'rate_limit = "64 KiB"\n' >>"$DIR/backupd.toml"
     daemon_start
-    for _ in {1..200}; do
-        [ "$(calls "zfs receive .*$DST/a$")" = 0 ] || break
-        sleep 0.05
-    done
+    await_call "zfs receive .*$DST/a$"
     # The engine, its worker and the worker's relay, at least.
     [ "$(pgrep -fc -- "-config $DIR/backupd.toml")" -ge 3 ] || fail 'there is no relay'
     kill -KILL $daemon
