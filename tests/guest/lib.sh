@@ -605,6 +605,22 @@ bookmarks() { zfs list -H -d 1 -t bookmark -s createtxg -o name "$1" | sed 's/.*
 
 exists() { zfs list -H -t all -o name "$1" >/dev/null 2>&1; }
 
+# receiver_has_mib N: a receive of /a has the first N MiB of its stream.
+receiver_has_mib() {
+    local receiver
+    receiver=$(pgrep -f '^zfs receive .*/a$') &&
+        [ "$(sed -n 's/^rchar: //p' "/proc/$receiver/io" 2>/dev/null)" -ge $(($1 << 20)) ]
+}
+
+# What the local pool holds, and that it is still all there.
+note_snapshots() { zfs list -H -t snapshot -o name,guid -r $SRC_POOL >"$SCENARIO_DIR/before"; }
+
+assert_nothing_was_destroyed() {
+    local now
+    now=$(zfs list -H -t snapshot -o name,guid -r $SRC_POOL)
+    assert_equal "$(cat "$SCENARIO_DIR/before")" "$now" 'local snapshots'
+}
+
 received() { zpool history -i $DST_POOL | grep -c 'finish receiving' || :; }
 
 fingerprint() {

@@ -13,11 +13,6 @@ cycles_ended() { grep -cE 'cycle [0-9]+: (failed|[0-9]+ datasets)' "$DAEMON_LOG"
 
 more_cycles_than() { [ "$(cycles_ended)" -gt "$1" ]; }
 
-receiver_has_mib() {
-    local receiver
-    receiver=$(pgrep -f '^zfs receive .*/a$') && [ "$(sed -n 's/^rchar: //p' "/proc/$receiver/io")" -ge $(($1 << 20)) ]
-}
-
 # A zfs whose `send` of /a goes silent after 4 MiB. Everything of it dies with its process group.
 make_slow_zfs() {
     mkdir -p "$SCENARIO_DIR/slow"

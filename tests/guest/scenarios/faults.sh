@@ -37,20 +37,6 @@ END
 
 with_slow_zfs() { PATH=$SCENARIO_DIR/slow:$PATH "$@"; }
 
-# A receive that has the stream's first MIB.
-receiver_has_mib() {
-    local receiver
-    receiver=$(pgrep -f '^zfs receive .*/a$') && [ "$(sed -n 's/^rchar: //p' "/proc/$receiver/io")" -ge $(($1 << 20)) ]
-}
-
-note_snapshots() { zfs list -H -t snapshot -o name,guid -r $SRC_POOL >"$SCENARIO_DIR/before"; }
-
-assert_nothing_was_destroyed() {
-    local now
-    now=$(zfs list -H -t snapshot -o name,guid -r $SRC_POOL)
-    assert_equal "$(cat "$SCENARIO_DIR/before")" "$now" 'local snapshots'
-}
-
 # I6: the next run sends nothing, the one after it does nothing at all.
 assert_settles() {
     local before

@@ -27,12 +27,6 @@ assert_one_error() {
     assert_nothing_was_destroyed
 }
 
-note_snapshots() { zfs list -H -t snapshot -o name,guid -r $SRC_POOL >"$SCENARIO_DIR/before"; }
-
-assert_nothing_was_destroyed() {
-    assert_equal "$(cat "$SCENARIO_DIR/before")" "$(zfs list -H -t snapshot -o name,guid -r $SRC_POOL)" "local snapshots"
-}
-
 cycles_started() { grep -c ': started$' "$DAEMON_LOG" || :; }
 
 cycles_failed() { grep -c 'cycle [0-9]*: failed: ' "$DAEMON_LOG" || :; }
@@ -197,11 +191,6 @@ test_a_daemon_whose_remote_goes_away_tries_once_an_interval_and_recovers_by_itse
     assert_status 0
     assert_same_guids /b daily-6
     assert_missing $SRC/b@hourly-2
-}
-
-receiver_has_mib() {
-    local receiver
-    receiver=$(pgrep -f '^zfs receive .*/a$') && [ "$(sed -n 's/^rchar: //p' "/proc/$receiver/io")" -ge $(($1 << 20)) ]
 }
 
 cut_network() {

@@ -52,8 +52,6 @@ END
     chmod +x "$SCENARIO_DIR/slow/zfs"
 }
 
-taken_in() { sed -n 's/^rchar: //p' "/proc/$1/io" 2>/dev/null || :; }
-
 descendants() {
     local child
     for child in $(pgrep -P "$1" || :); do
@@ -77,11 +75,6 @@ kill_amid_transfer() {
     wait $pid 2>/dev/null || :
     # What it had started dies with it, whoever was killed.
     wait_until 5 no_backupd
-}
-
-receiver_has_mib() {
-    local receiver
-    receiver=$(pgrep -f '^zfs receive .*/a$') && [ "$(taken_in "$receiver")" -ge $(($1 << 20)) ]
 }
 
 no_backupd() { ! pgrep -x backupd && ! pgrep -f '^ssh .*ControlPath' && ! pgrep -f '^zfs send'; }
