@@ -15,6 +15,7 @@
 #include "mem.h"
 #include "names.h"
 #include "proc.h"
+#include "series.h"
 #include "worker.h"
 
 /* Bytes that are read from one worker before another gets its turn. */
@@ -340,7 +341,6 @@ static void handle_child(void *arg, pid_t pid, int wait_status)
 {
     struct member *member = arg;
     struct crew *crew = member->crew;
-    (void)pid;
     while (member->watch != NULL && member->fault.code == ERR_NONE &&
            read_events(member, READ_MAX)) {
         struct pollfd more = {.fd = member->fd, .events = POLLIN};
@@ -348,6 +348,7 @@ static void handle_child(void *arg, pid_t pid, int wait_status)
             break;
     }
     release(member);
+    series_clear(crew->spec.sites, pid);
     member->status = MEMBER_DONE;
     crew->running--;
     if (!member->told_end) {

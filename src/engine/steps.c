@@ -159,6 +159,19 @@ static void build_send(const struct steps *steps, const struct attempt *attempt,
     command_send(argv, steps->full[SIDE_LOCAL], snap, &base, step->from_bookmark);
 }
 
+static const struct site *find_big_site(void *arg)
+{
+    struct progress *progress = arg;
+    struct steps *steps = progress->steps;
+    return series_site(&steps->series, steps->loop, steps->sites, &steps->stop);
+}
+
+/* Whether more is to be sent after step `at`: the transfers of a plan are its last steps. */
+static bool is_in_series(const struct steps *steps, size_t at)
+{
+    return steps->series.connection != NULL || at + 1 < steps->refresh.plan.n;
+}
+
 static int try_transfer(struct steps *steps, const struct attempt *attempt, uint64_t *ret_bytes,
                         struct err *e)
 {
@@ -175,6 +188,7 @@ static int try_transfer(struct steps *steps, const struct attempt *attempt, uint
                                 .limiter = steps->limiter,
                                 .stall_ms = stall_ms(steps),
                                 .on_progress = hand_on_progress,
+                                .big_site = is_in_series(steps, attempt->at) ? find_big_site : NULL,
                                 .arg = &progress,
                                 .stop = &steps->stop};
     return transfer_run(steps->loop, &transfer, ret_bytes, e);

@@ -6,6 +6,7 @@
 #include "loop.h"
 #include "refresh.h"
 #include "report.h"
+#include "series.h"
 
 /* When a dataset is listed and planned once more. */
 enum again { AGAIN_NEVER, AGAIN_AT_ONCE, AGAIN_LATER };
@@ -16,6 +17,7 @@ struct steps {
     const struct config *config;
     const struct sites *sites;
     struct limiter *limiter; /* NULL: none */
+    struct series series;    /* the connection of its big transfers */
     struct report report;
     struct refresh refresh; /* the newest listing and plan of the dataset */
     struct dsbuf full_buf[SIDE_COUNT];

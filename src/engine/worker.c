@@ -287,6 +287,7 @@ int worker_main(void *arg, int fd)
         rc = work_patiently(&steps, task, &e);
     report_finished(&steps.report, rc == 0 ? NULL : &e);
     refresh_fini(&steps.refresh);
+    series_fini(&steps.series);
     loop_free(steps.loop);
     return rc == 0 ? 0 : 1;
 }

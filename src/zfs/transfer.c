@@ -184,10 +184,24 @@ static int add_relay(struct loop *loop, struct run *run, int *fd, struct err *e)
     return run->relay == NULL ? -1 : 0;
 }
 
+/* A big stream goes over a connection that nothing else uses meanwhile. */
+static enum site_connection choose_connection(struct run *run)
+{
+    struct transfer *transfer = run->transfer;
+    if (run->total < TRANSFER_BIG)
+        return SITE_SHARED;
+    const struct site *site = transfer->big_site == NULL ? NULL : transfer->big_site(transfer->arg);
+    run->moved_at = clock_monotonic_ms();
+    if (site == NULL)
+        return SITE_DEDICATED;
+    run->receiver.site = site;
+    return SITE_SHARED; /* by this worker's transfers, one after the other */
+}
+
 static int start_receiver(struct loop *loop, struct run *run, int *fd, struct err *e)
 {
     struct limiter *limiter = run->transfer->limiter;
-    enum site_connection connection = run->total >= TRANSFER_BIG ? SITE_DEDICATED : SITE_SHARED;
+    enum site_connection connection = choose_connection(run);
     if (limiter != NULL && limiter_rate(limiter) > 0 && add_relay(loop, run, fd, e) != 0)
         return -1;
     return start_stage(loop, &run->receiver, run->transfer->receive, connection, *fd, PROC_FD_NULL,

@@ -17,6 +17,9 @@
 /* Bytes so far, and the estimate of all (0: not known). */
 typedef void transfer_progress_fn(void *arg, uint64_t bytes, uint64_t total);
 
+/* The receiving side over a connection that later transfers can use as well, or NULL. It may wait. */
+typedef const struct site *transfer_site_fn(void *arg);
+
 struct transfer {
     const struct site *from, *to;
     struct argv *send;    /* consumed */
@@ -25,8 +28,9 @@ struct transfer {
     struct limiter *limiter;
     int64_t stall_ms; /* the longest time in which not one byte more was sent */
     transfer_progress_fn *on_progress;
-    void *arg;
-    const bool *stop; /* becomes true where the transfer is to end early */
+    void *arg;                  /* of both functions */
+    transfer_site_fn *big_site; /* NULL, or asked where a big stream is to go */
+    const bool *stop;           /* becomes true where the transfer is to end early */
 };
 
 /*

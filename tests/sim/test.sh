@@ -760,6 +760,87 @@ test_a_rate_limit_is_lifted_while_a_transfer_is_under_way() {
     assert_equal "$(guids here /a)" "$(guids there /a)"
 }
 
+# three_big_increments: with what is kept on both sides.
+three_big_increments() {
+    KEEP_LOCAL=9 KEEP_REMOTE=9 config ssh
+    sync_ok
+    for day in 4 5 6; do
+        sim clock +86400
+        sim write $SRC/a 70000000
+        zfs snapshot $SRC/a@daily-$day
+    done
+    sim calls clear
+    log_ssh
+}
+
+# From here on the command lines of ssh are in $DIR/ssh-log.
+log_ssh() {
+    mkdir "$DIR/logging"
+    printf '#!/bin/sh\nprintf "%%s\\n" "$*" >>"%s"\nexec "%s" "$@"\n' "$DIR/ssh-log" "$DIR/bin/ssh" >"$DIR/logging/ssh"
+    chmod +x "$DIR/logging/ssh"
+    PATH=$DIR/logging:$PATH
+}
+
+# logged N PATTERN: so many lines of it have the pattern.
+logged() { assert_equal "$1 x $2" "$(grep -cE -- "$2" "$DIR/ssh-log") x $2"; }
+
+own='ControlPath=[^ ]*\.[0-9]+\.[0-9]+ '
+
+test_big_increments_of_one_dataset_go_one_after_the_other_over_one_connection_of_their_own() {
+    three_big_increments
+    sync_ok
+    logged 1 "ControlMaster=yes .*$own"
+    logged 3 "ControlMaster=no .*$own.*zfs 'receive'"
+    logged 0 'ControlPath=none '
+    assert_equal "$(guids here /a)" "$(guids there /a)"
+    assert_equal '' "$(find "$DIR/run" -type s)"
+}
+
+test_a_single_big_transfer_has_a_connection_for_itself() {
+    KEEP_LOCAL=9 KEEP_REMOTE=9 config ssh
+    sync_ok
+    sim write $SRC/a 70000000
+    zfs snapshot $SRC/a@daily-4
+    log_ssh
+    sync_ok
+    logged 0 "$own"
+    logged 1 "ControlPath=none .*zfs 'receive'"
+    assert_equal "$(guids here /a)" "$(guids there /a)"
+}
+
+test_big_increments_arrive_where_their_own_connection_cannot_be_made() {
+    three_big_increments
+    sim fault "nth 2 'ssh *ControlMaster=yes*' fail 255 'Connection refused'"
+    sync_ok
+    logged 1 "ControlPath=none .*zfs 'receive'"
+    logged 2 "ControlMaster=no .*$own.*zfs 'receive'"
+    assert_equal "$(guids here /a)" "$(guids there /a)"
+}
+
+test_a_worker_that_is_killed_leaves_neither_its_own_connection_nor_its_socket() {
+    three_big_increments
+    sim fault "match 'zfs send*/a@daily-5' rate 1000000"
+    daemon_start
+    await_call "zfs send .*/a@daily-5"
+    worker=$(pgrep -P "$daemon" -f -- "-config $DIR/backupd.toml" | while read -r pid; do
+        [ ! -S "$(echo "$DIR"/run/*."$pid")" ] || echo "$pid"
+    done)
+    [ -n "$worker" ] || fail "no worker has a socket: $(find "$DIR/run" -type s)"
+    kill -KILL "$worker"
+    sim faults clear
+    await_cycle 1
+    for _ in {1..200}; do
+        [ -n "$(pgrep -f -- "ControlPath=$DIR/run/[^ ]*\.$worker ")" ] || break
+        sleep 0.05
+    done
+    assert_equal '' "$(pgrep -fa -- "ControlPath=$DIR/run/[^ ]*\.$worker ")"
+    assert_equal '' "$(find "$DIR/run" -name "*.$worker")"
+    kill $daemon
+    wait $daemon
+    sync_ok
+    assert_equal "$(guids here /a)" "$(guids there /a)"
+}
+
 test_a_daemon_that_is_killed_leaves_no_relay_behind() {
     config ssh
     sim write $SRC/a 12000000
