@@ -1,8 +1,8 @@
 #include "limiter.h"
 
 #include <stdatomic.h>
-#include <stdlib.h>
-#include <sys/mman.h>
+
+#include "shared.h"
 
 /* What nobody asked for is there for so long: who sleeps wakes a little late each time. */
 #define CREDIT_US 200000
@@ -20,10 +20,7 @@ struct limiter {
 
 struct limiter *limiter_new(void)
 {
-    struct limiter *limiter =
-        mmap(NULL, sizeof(*limiter), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (limiter == MAP_FAILED)
-        abort(); /* as where memory runs out: mem.h */
+    struct limiter *limiter = shared_new(sizeof(*limiter));
     atomic_init(&limiter->rate, 0);
     atomic_init(&limiter->free_us, 0);
     return limiter;
@@ -31,8 +28,7 @@ struct limiter *limiter_new(void)
 
 void limiter_free(struct limiter *limiter)
 {
-    if (limiter != NULL)
-        munmap(limiter, sizeof(*limiter));
+    shared_free(limiter, sizeof(*limiter));
 }
 
 void limiter_set(struct limiter *limiter, uint64_t rate)

@@ -4,13 +4,13 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "clock.h"
 #include "mem.h"
 #include "proc.h"
+#include "shared.h"
 #include "system.h"
 
 /* A limit that changes counts after so long at most. */
@@ -72,10 +72,7 @@ struct relay *relay_start(struct loop *loop, struct limiter *limiter, int in_fd,
     struct relay *relay = mem_zalloc(1, sizeof(*relay));
     relay->loop = loop;
     relay->limiter = limiter;
-    relay->shared = mmap(NULL, sizeof(*relay->shared), PROT_READ | PROT_WRITE,
-                         MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (relay->shared == MAP_FAILED)
-        abort(); /* as where memory runs out: mem.h */
+    relay->shared = shared_new(sizeof(*relay->shared));
     relay->pid = proc_fork_filter(loop, carry, relay, in_fd, out_fd, e);
     if (relay->pid < 0) {
         relay->ended = true;
@@ -100,6 +97,6 @@ void relay_free(struct relay *relay)
     struct err ignored = ERR_INIT;
     while (!relay->ended && loop_run_once(relay->loop, -1, &ignored) == 0)
         continue;
-    munmap(relay->shared, sizeof(*relay->shared));
+    shared_free(relay->shared, sizeof(*relay->shared));
     free(relay);
 }
