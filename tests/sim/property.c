@@ -23,6 +23,7 @@ enum id {
     ID_NAME,
     ID_NUMCLONES,
     ID_ORIGIN,
+    ID_REFCOMPRESSRATIO,
     ID_REFERENCED,
     ID_SNAPSHOTS_CHANGED,
     ID_TOKEN,
@@ -73,6 +74,7 @@ static const struct native NATIVES[] = {
     {"readonly", ID_SETTABLE, KIND_ON_OFF, true, false, "off"},
     {"receive_resume_token", ID_TOKEN, KIND_READ_ONLY, false, false, NULL},
     {"recordsize", ID_SETTABLE, KIND_ANY, true, true, "131072"},
+    {"refcompressratio", ID_REFCOMPRESSRATIO, KIND_READ_ONLY, false, false, NULL},
     {"refer", ID_REFERENCED, KIND_READ_ONLY, false, false, NULL},
     {"referenced", ID_REFERENCED, KIND_READ_ONLY, false, false, NULL},
     {"snapdir", ID_SETTABLE, KIND_ANY, true, true, "hidden"},
@@ -294,6 +296,13 @@ static bool add_of_snap(const struct entry *entry, enum id id, bool parsable, st
     }
 }
 
+/* Of data that is only counted; a test says otherwise with the user property sim:ratio. */
+static void add_ratio(struct dataset *ds, bool parsable, struct str *out)
+{
+    const char *ratio = property_effective(ds, "sim:ratio");
+    str_add_format(out, "%s%s", ratio == NULL ? "1.00" : ratio, parsable ? "" : "x");
+}
+
 static bool add_space_of_dataset(struct dataset *ds, enum id id, bool parsable, struct str *out)
 {
     uint64_t room;
@@ -301,6 +310,9 @@ static bool add_space_of_dataset(struct dataset *ds, enum id id, bool parsable, 
     case ID_AVAILABLE:
         room = state_room(ds->name);
         add_size(out, room == UINT64_MAX ? UINT64_C(1) << 40 : room, parsable);
+        return true;
+    case ID_REFCOMPRESSRATIO:
+        add_ratio(ds, parsable, out);
         return true;
     case ID_REFERENCED:
     case ID_USEDBYDATASET:

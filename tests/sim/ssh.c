@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "commands.h"
@@ -21,6 +22,7 @@
 #include "world.h"
 
 #define SESSIONS_MAX 64
+#define COMMANDS_MAX 4
 
 /* ---- the shared connection ---- */
 
@@ -145,6 +147,12 @@ struct words {
     size_t cap;
 };
 
+/* What the login shell runs, each with the output of the one before. */
+struct pipeline {
+    struct words v[COMMANDS_MAX];
+    int n;
+};
+
 static void add_word(struct words *words, struct str *word)
 {
     words->v = mem_grow(words->v, (size_t)words->n + 1, &words->cap, sizeof(*words->v));
@@ -153,18 +161,21 @@ static void add_word(struct words *words, struct str *word)
     str_clear(word);
 }
 
-/* What the login shell makes of the line: words and quotes, and nothing else. */
-static void split_line(const char *line, struct words *ret)
+/* What the login shell makes of the line: words, quotes and pipes, and nothing else. */
+static void split_line(const char *line, struct pipeline *ret)
 {
     struct str word;
     bool open = false;
     char quote = 0;
     str_init(&word);
+    ret->n = 1;
     for (const char *p = line; *p != '\0'; p++) {
-        if (quote == 0 && (*p == ' ' || *p == '\t' || *p == '\n')) {
+        if (quote == 0 && strchr(" \t\n|", *p) != NULL) {
             if (open)
-                add_word(ret, &word);
+                add_word(&ret->v[ret->n - 1], &word);
             open = false;
+            if (*p == '|' && (ret->v[ret->n - 1].n == 0 || ret->n++ == COMMANDS_MAX))
+                fail(2, "bash: line 1: the simulation knows no such pipeline\n");
             continue;
         }
         open = true;
@@ -174,13 +185,15 @@ static void split_line(const char *line, struct words *ret)
             quote = 0;
         else if (*p == '\\' && quote != '\'' && p[1] != '\0')
             str_add_char(&word, *++p);
-        else if (quote == 0 && strchr("|&;<>()$`*?[#~", *p) != NULL)
+        else if (quote == 0 && strchr("&;<>()$`*?[#~", *p) != NULL)
             fail(2, "bash: line 1: the simulation knows no %c\n", *p);
         else
             str_add_char(&word, *p);
     }
     if (open)
-        add_word(ret, &word);
+        add_word(&ret->v[ret->n - 1], &word);
+    if (ret->n > 1 && ret->v[ret->n - 1].n == 0)
+        fail(2, "bash: line 1: the simulation knows no such pipeline\n");
     str_fini(&word);
 }
 
@@ -197,7 +210,42 @@ static _Noreturn void run_words(const struct words *words)
         zpool_main(words->n, words->v);
     if (strcmp(words->v[0], "true") == 0)
         finish(0);
+    if (strcmp(words->v[0], "zstd") == 0) { /* the real one, or what a test puts in its place */
+        setenv("SIM_MACHINE", "remote", 1);
+        execvp("zstd", words->v);
+    }
     fail(127, "bash: line 1: %s: command not found\n", words->v[0]);
+}
+
+static pid_t before; /* the command whose output is our input */
+
+/* As the shell does, which ends when all have. */
+static void await_before(void)
+{
+    close(STDIN_FILENO);
+    waitpid(before, NULL, 0);
+}
+
+/* Its status is that of the last command, as in sh. */
+static _Noreturn void run_pipeline(const struct pipeline *pipeline)
+{
+    for (int i = 0; i + 1 < pipeline->n; i++) {
+        int fds[2];
+        if (pipe(fds) != 0 || (before = fork()) < 0)
+            world_panic("cannot start a pipeline");
+        if (before == 0) {
+            dup2(fds[1], STDOUT_FILENO);
+            close(fds[0]);
+            close(fds[1]);
+            run_words(&pipeline->v[i]);
+        }
+        dup2(fds[0], STDIN_FILENO);
+        close(fds[0]);
+        close(fds[1]);
+    }
+    if (pipeline->n > 1)
+        atexit(await_before);
+    run_words(&pipeline->v[pipeline->n - 1]);
 }
 
 /* Rides on the shared connection where there is one. */
@@ -219,7 +267,7 @@ static void connect_session(const char *control_path)
 void ssh_main(int argc, char **argv)
 {
     struct ssh_options o = {.control_path = NULL};
-    struct words words = {.n = 0};
+    struct pipeline pipeline = {.n = 0};
     struct str line;
     struct effects effects = {.text = ""};
     output_begin(&effects);
@@ -243,10 +291,10 @@ void ssh_main(int argc, char **argv)
     str_init(&line);
     for (int i = optind + 1; i < argc; i++)
         str_add_format(&line, "%s%s", i > optind + 1 ? " " : "", argv[i]);
-    split_line(line.s, &words);
+    split_line(line.s, &pipeline);
     str_fini(&line);
-    if (words.n == 0)
+    if (pipeline.v[0].n == 0)
         fail(255, "the simulation has no login shell\n");
     connect_session(o.control_path);
-    run_words(&words);
+    run_pipeline(&pipeline);
 }
