@@ -68,7 +68,7 @@ function paintThroughput({ from, step, bytes }, width) {
     const wide = Math.max(1, x(from + step) - x(from) - 2);
     const d = speeds.map((v, i) => (v ? `M${(x(from + i * step) + 1).toFixed(1)} ${bottom}V${
         y(v).toFixed(1)}h${wide.toFixed(1)}V${bottom}z` : "")).join("");
-    const text = all ? `${size(all)} in the last hour, at most ${rate(most)}.`
+    const text = all ? `${size(all)} of streams in the last hour, at most ${rate(most)}.`
         : "Nothing was sent in the last hour.";
     return { nodes: [...nodes, svg("path.bars", { d })], height, text };
 }

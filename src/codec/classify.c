@@ -115,6 +115,9 @@ static const struct rule ZFS_RULES[] = {
     {"unsupported feature", ERR_STREAM_BAD},
     {"must be upgraded to receive", ERR_STREAM_BAD},
     {"to match previous receive", ERR_STREAM_BAD},
+    {"Read error (39) : premature end", ERR_STREAM_CUT}, /* zstd */
+    {"unexpected end of file", ERR_STREAM_CUT},
+    {"Decoding error", ERR_STREAM_BAD},
 };
 
 /* Lines that say nothing about the failure, or give advice that would harm (-F, -R). */

@@ -80,6 +80,7 @@ struct config {
     int64_t stall_timeout; /* seconds */
     uint64_t rate_limit;   /* bytes a second, all transfers together; 0: none */
     unsigned parallel;     /* or CONFIG_PARALLEL_AUTO */
+    bool compress;         /* streams on the wire, where it pays */
 
     char *web_token;
     struct config_strings web_hosts;

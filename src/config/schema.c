@@ -311,6 +311,7 @@ static const struct key SYNC_KEYS[] = {
      value_read_stall_timeout, NULL},
     {"rate_limit", NODE_INTEGER, "rate_limit = \"10 MiB\"", CONFIG(rate_limit), value_read_rate,
      NULL},
+    {"compress", NODE_BOOLEAN, "compress = false", CONFIG(compress), value_read_bool, NULL},
 };
 static const struct table SYNC_TABLE = {"in [sync]", SYNC_KEYS, COUNT(SYNC_KEYS)};
 

@@ -375,6 +375,7 @@ static void start_member(struct member *member)
     struct worker_task task = {.config = crew->spec.config,
                                .sites = crew->spec.sites,
                                .limiter = crew->spec.limiter,
+                               .compression = crew->spec.compression,
                                .name = member->name,
                                .listed = member->task.is_moved ? NULL : member->task.ds,
                                .listed_ms = member->task.listed_ms,

@@ -5,6 +5,7 @@
 #ifndef BACKUPD_ENGINE_CYCLE_H
 #define BACKUPD_ENGINE_CYCLE_H
 
+#include "compression.h"
 #include "config.h"
 #include "connection.h"
 #include "event.h"
@@ -29,8 +30,9 @@ struct cycle_spec {
     struct loop *loop;
     const struct config *config;
     const struct sites *sites;
-    struct connection *connection; /* NULL: the remote is not reached through ssh */
-    struct limiter *limiter;       /* of all transfers together; NULL: none */
+    struct connection *connection;   /* NULL: the remote is not reached through ssh */
+    struct limiter *limiter;         /* of all transfers together; NULL: none */
+    struct compression *compression; /* what is known of zstd; NULL: no stream is compressed */
     struct pace *pace;   /* looked at where parallel is "auto"; NULL: as if nothing was found yet */
     struct facts *facts; /* kept from cycle to cycle; NULL: none are, and all is listed at length */
     uint64_t number;

@@ -106,6 +106,7 @@ static void take_config(struct engine *engine)
     engine->config = engine->next_config;
     engine->next_config = NULL;
     connect_sites(engine);
+    compression_forget(engine->compression);
     tell_configuration(engine);
     if (history_moves) {
         history_link_free(engine->history);
@@ -150,6 +151,7 @@ struct engine *engine_new(struct config *config, const struct engine_options *op
     pace_init(&engine->pace);
     engine->limiter = limiter_new();
     limiter_set(engine->limiter, config->rate_limit);
+    engine->compression = compression_new();
     if (take_lock(engine, e) != 0)
         goto fail;
     recall_facts(engine);
@@ -248,6 +250,7 @@ void engine_free(struct engine *engine)
         close(engine->lock);
     retries_fini(&engine->retries);
     limiter_free(engine->limiter);
+    compression_free(engine->compression);
     facts_fini(&engine->facts);
     state_fini(&engine->state);
     config_fini(engine->config);

@@ -169,6 +169,7 @@ static void run_cycle(void *arg)
                               .sites = &engine->sites,
                               .connection = engine->connection,
                               .limiter = engine->limiter,
+                              .compression = engine->compression,
                               .pace = &engine->pace,
                               .facts = &engine->facts,
                               .number = engine->state.cycle + 1,

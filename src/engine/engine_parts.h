@@ -2,6 +2,7 @@
 #ifndef BACKUPD_ENGINE_ENGINE_PARTS_H
 #define BACKUPD_ENGINE_ENGINE_PARTS_H
 
+#include "compression.h"
 #include "connection.h"
 #include "cycle.h"
 #include "engine.h"
@@ -20,6 +21,7 @@ struct engine {
     struct sites sites;
     struct connection *connection;
     struct limiter *limiter;             /* rate_limit; workers and relays share it */
+    struct compression *compression;     /* what is known of zstd; workers share it */
     struct pace pace;                    /* outlives the cycles, which are often short */
     char socket_stem[INSTANCE_PATH_MAX]; /* of the shared connections' sockets; "" : none */
     char web_socket[INSTANCE_PATH_MAX];  /* of the web role; "" : none */

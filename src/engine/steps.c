@@ -122,23 +122,48 @@ static int destroy(struct steps *steps, size_t *at, struct err *e)
     return rc;
 }
 
-struct progress {
-    struct steps *steps;
-    size_t at;
-};
-
-static void hand_on_progress(void *arg, uint64_t bytes, uint64_t total)
-{
-    struct progress *progress = arg;
-    report_step_progress(&progress->steps->report, progress->at, bytes, total);
-}
-
 /* What one attempt at a transfer needs to build its two commands. */
 struct attempt {
     size_t at;
     const char *token; /* NULL: not a resumption */
     unsigned receive_flags;
 };
+
+/* A transfer that runs. */
+struct passage {
+    struct steps *steps;
+    size_t at;
+    bool is_compressed;
+};
+
+static void hand_on_progress(void *arg, uint64_t bytes, uint64_t total)
+{
+    struct passage *passage = arg;
+    report_step_progress(&passage->steps->report, passage->at, bytes, total);
+}
+
+/* A resumption is what it resumes: full, or an increment. */
+static bool choose_compression(void *arg, uint64_t total)
+{
+    struct passage *passage = arg;
+    struct steps *steps = passage->steps;
+    struct compression_wish wish = {.compression = steps->compression,
+                                    .loop = steps->loop,
+                                    .config = steps->config,
+                                    .sites = steps->sites,
+                                    .report = &steps->report,
+                                    .ds = steps->full[SIDE_LOCAL],
+                                    .encrypted = steps->refresh.ds->side[SIDE_LOCAL].encrypted,
+                                    .full = steps->refresh.plan.v[passage->at].op ==
+                                            OP_INITIAL_TRANSFER,
+                                    .bytes = total};
+    passage->is_compressed = compression_pays(&wish);
+    if (passage->is_compressed)
+        report_note(&steps->report, LEVEL_INFO,
+                    "zstd compresses the stream on the wire; amounts and speeds are of the stream "
+                    "before that");
+    return passage->is_compressed;
+}
 
 static void build_send(const struct steps *steps, const struct attempt *attempt, struct argv *argv)
 {
@@ -161,8 +186,8 @@ static void build_send(const struct steps *steps, const struct attempt *attempt,
 
 static const struct site *find_big_site(void *arg)
 {
-    struct progress *progress = arg;
-    struct steps *steps = progress->steps;
+    const struct passage *passage = arg;
+    struct steps *steps = passage->steps;
     return series_site(&steps->series, steps->loop, steps->sites, &steps->stop);
 }
 
@@ -180,7 +205,7 @@ static int try_transfer(struct steps *steps, const struct attempt *attempt, uint
     build_send(steps, attempt, &send);
     argv_init(&receive);
     command_receive(&receive, steps->full[SIDE_REMOTE], attempt->receive_flags);
-    struct progress progress = {steps, attempt->at};
+    struct passage passage = {.steps = steps, .at = attempt->at};
     struct transfer transfer = {.from = site(steps, SIDE_LOCAL),
                                 .to = site(steps, SIDE_REMOTE),
                                 .send = &send,
@@ -189,9 +214,13 @@ static int try_transfer(struct steps *steps, const struct attempt *attempt, uint
                                 .stall_ms = stall_ms(steps),
                                 .on_progress = hand_on_progress,
                                 .big_site = is_in_series(steps, attempt->at) ? find_big_site : NULL,
-                                .arg = &progress,
+                                .compresses = choose_compression,
+                                .arg = &passage,
                                 .stop = &steps->stop};
-    return transfer_run(steps->loop, &transfer, ret_bytes, e);
+    int rc = transfer_run(steps->loop, &transfer, ret_bytes, e);
+    if (rc != 0 && passage.is_compressed)
+        compression_doubt(steps->compression);
+    return rc;
 }
 
 /* I7: only where configured, and only writes after the newest snapshot: plain zfs rollback refuses

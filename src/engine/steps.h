@@ -2,6 +2,7 @@
 #ifndef BACKUPD_ENGINE_STEPS_H
 #define BACKUPD_ENGINE_STEPS_H
 
+#include "compression.h"
 #include "limiter.h"
 #include "loop.h"
 #include "refresh.h"
@@ -16,8 +17,9 @@ struct steps {
     struct loop *loop;
     const struct config *config;
     const struct sites *sites;
-    struct limiter *limiter; /* NULL: none */
-    struct series series;    /* the connection of its big transfers */
+    struct limiter *limiter;         /* NULL: none */
+    struct compression *compression; /* NULL: none */
+    struct series series;            /* the connection of its big transfers */
     struct report report;
     struct refresh refresh; /* the newest listing and plan of the dataset */
     struct dsbuf full_buf[SIDE_COUNT];

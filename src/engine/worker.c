@@ -273,6 +273,7 @@ int worker_main(void *arg, int fd)
         .config = task->config,
         .sites = task->sites,
         .limiter = task->limiter,
+        .compression = task->compression,
         .ancestor_failed = task->ancestor_failed,
         .report = {.fd = fd, .cycle = task->cycle, .dataset = task->name},
     };

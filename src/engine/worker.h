@@ -9,6 +9,7 @@
 #ifndef BACKUPD_ENGINE_WORKER_H
 #define BACKUPD_ENGINE_WORKER_H
 
+#include "compression.h"
 #include "config.h"
 #include "inventory.h"
 #include "limiter.h"
@@ -20,10 +21,11 @@
 struct worker_task {
     const struct config *config;
     const struct sites *sites;
-    struct limiter *limiter;      /* of all transfers together; NULL: none */
-    const char *name;             /* of the dataset, below the roots */
-    const struct dataset *listed; /* what the cycle listed of it; NULL: nothing */
-    int64_t listed_ms;            /* monotonic: when that listing began */
+    struct limiter *limiter;         /* of all transfers together; NULL: none */
+    struct compression *compression; /* what is known of zstd; NULL: no stream is compressed */
+    const char *name;                /* of the dataset, below the roots */
+    const struct dataset *listed;    /* what the cycle listed of it; NULL: nothing */
+    int64_t listed_ms;               /* monotonic: when that listing began */
     uint64_t cycle;
     bool ancestor_failed; /* in this cycle, so that the remote may lack it */
     bool dryrun;          /* runs every listing and no command that changes anything */

@@ -233,7 +233,8 @@ static void write_amounts(const struct metrics *metrics, struct str *out)
 {
     static const struct metric_labels NONE = {.name = {NULL}};
     metric_begin(out, "backupd_sent_bytes_total", "counter",
-                 "Bytes sent to the remote, running transfers included.");
+                 "Bytes of streams sent to the remote, as zfs made them, running transfers "
+                 "included.");
     metric_add(out, "backupd_sent_bytes_total", NULL, &NONE, metrics->sent_bytes);
     metric_begin(out, "backupd_snapshots_sent_total", "counter", "Snapshots sent to the remote.");
     metric_add(out, "backupd_snapshots_sent_total", NULL, &NONE, metrics->snapshots_sent);

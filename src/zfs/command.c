@@ -202,6 +202,27 @@ void command_receive(struct argv *argv, struct dsname ds, unsigned flags)
     argv_add(argv, ds.s);
 }
 
+void command_get_compression(struct argv *argv, struct dsname ds)
+{
+    argv_add_all(argv, "zfs", "get", "-Hp", "-o", "property,value", "compression,refcompressratio",
+                 ds.s);
+}
+
+void command_compress(struct argv *argv)
+{
+    argv_add_all(argv, "zstd", "-q", "-1", "-c");
+}
+
+void command_decompress(struct argv *argv)
+{
+    argv_add_all(argv, "zstd", "-q", "-d", "-c");
+}
+
+void command_try_zstd(struct argv *argv)
+{
+    argv_add_all(argv, "zstd", "--version");
+}
+
 void command_abort_receive(struct argv *argv, struct dsname ds)
 {
     argv_add_all(argv, "zfs", "receive", "-A", ds.s);

@@ -1,6 +1,7 @@
 /*
  * The argv of every zfs command that backupd ever runs. Nobody else builds one, and names come in
- * as checked structs only. All of them are zfs(8)'s own, version 2.1 and later.
+ * as checked structs only. All of them are zfs(8)'s own, version 2.1 and later; besides them there
+ * is zstd(1), which a stream may go through.
  */
 #ifndef BACKUPD_ZFS_COMMAND_H
 #define BACKUPD_ZFS_COMMAND_H
@@ -97,6 +98,20 @@ enum receive_flag {
 
 /* Receives into `ds`, resumably and without mounting. `flags`: enum receive_flag. */
 void command_receive(struct argv *argv, struct dsname ds, unsigned flags);
+
+/* What compression_pays reads: compression and refcompressratio, property and value. */
+void command_get_compression(struct argv *argv, struct dsname ds);
+
+/*
+ * The two ends of a compressed stream, each from stdin to stdout. Level 1 keeps a wire of 1 Gbit/s
+ * full, and 3, zstd's own choice, hardly does (docs/performance.md). One thread: transfers go side by
+ * side already, and what more threads hold in their hands nobody has received yet.
+ */
+void command_compress(struct argv *argv);
+void command_decompress(struct argv *argv);
+
+/* Succeeds where there is a zstd that runs. */
+void command_try_zstd(struct argv *argv);
 
 /* Throws away an interrupted receive. */
 void command_abort_receive(struct argv *argv, struct dsname ds);

@@ -61,21 +61,36 @@ static void add_ssh_options(const struct ssh *ssh, const char *master, const cha
     argv_add_format(ret, "-oServerAliveCountMax=%d", SSH_ALIVE_COUNT);
 }
 
+/* Appends the words of a command as the login shell there is to read them. */
+static int add_command(struct str *line, const struct argv *command, struct err *e)
+{
+    int rc = 0;
+    for (size_t i = 0; i < command->n && rc == 0; i++) {
+        if (i > 0)
+            str_add_char(line, ' ');
+        /* The program's own name is ours and plain; unquoted, csh and sh both look it up. */
+        if (i == 0)
+            str_add(line, command->v[i]);
+        else
+            rc = shell_quote(line, command->v[i], e);
+    }
+    return rc;
+}
+
+/* `filter` may be NULL. */
 static int wrap_for_ssh(const struct ssh *ssh, enum site_connection connection,
-                        const struct argv *command, struct argv *ret, struct err *e)
+                        const struct argv *filter, const struct argv *command, struct argv *ret,
+                        struct err *e)
 {
     struct str line;
     str_init(&line);
     int rc = 0;
-    for (size_t i = 0; i < command->n && rc == 0; i++) {
-        if (i > 0)
-            str_add_char(&line, ' ');
-        /* The program's own name is ours and plain; unquoted, csh and sh both look it up. */
-        if (i == 0)
-            str_add(&line, command->v[i]);
-        else
-            rc = shell_quote(&line, command->v[i], e);
+    if (filter != NULL) {
+        rc = add_command(&line, filter, e);
+        str_add(&line, " | ");
     }
+    if (rc == 0)
+        rc = add_command(&line, command, e);
     if (rc == 0) {
         argv_add(ret, "ssh");
         bool shared = connection == SITE_SHARED && ssh->control_path[0] != '\0';
@@ -95,7 +110,19 @@ int site_wrap(const struct site *site, enum site_connection connection, struct a
         argv_init(command);
         return 0;
     }
-    int rc = wrap_for_ssh(site->ssh, connection, command, ret, e);
+    int rc = wrap_for_ssh(site->ssh, connection, NULL, command, ret, e);
+    argv_fini(command);
+    if (rc != 0)
+        argv_fini(ret);
+    return rc;
+}
+
+int site_wrap_behind(const struct site *site, enum site_connection connection, struct argv *filter,
+                     struct argv *command, struct argv *ret, struct err *e)
+{
+    argv_init(ret);
+    int rc = wrap_for_ssh(site->ssh, connection, filter, command, ret, e);
+    argv_fini(filter);
     argv_fini(command);
     if (rc != 0)
         argv_fini(ret);

@@ -1,7 +1,8 @@
 /*
  * Where zfs commands of a side run: on this machine, or through ssh on another. A remote needs
- * nothing but sshd and zfs. ssh hands its arguments to the login shell there, which may be csh, so
- * every word is quoted for both families of shells and no shell syntax is used.
+ * nothing but sshd and zfs, and zstd where streams are compressed. ssh hands its arguments to the
+ * login shell there, which may be csh, so every word is quoted for both families of shells and no
+ * shell syntax is used but one `|` before the receive of a compressed stream.
  */
 #ifndef BACKUPD_ZFS_SITE_H
 #define BACKUPD_ZFS_SITE_H
@@ -56,6 +57,15 @@ enum site_connection {
  */
 int site_wrap(const struct site *site, enum site_connection connection, struct argv *command,
               struct argv *ret, struct err *e);
+
+/*
+ * The same for a site behind ssh, with `filter` in front: the command gets what the filter makes of
+ * ssh's standard input. In sh the status is the command's; in csh it is that of a filter that
+ * failed, where the command succeeded. Neither shell makes a success of the command's failure.
+ * Consumes both.
+ */
+int site_wrap_behind(const struct site *site, enum site_connection connection, struct argv *filter,
+                     struct argv *command, struct argv *ret, struct err *e);
 
 /* The argv of the process that holds the shared connection open. */
 void site_master(const struct ssh *ssh, struct argv *ret);

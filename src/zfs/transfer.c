@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "command.h"
 #include "job.h"
 #include "lines.h"
 #include "proc.h"
@@ -18,11 +19,12 @@
 /* How often the watchdog looks. */
 #define WATCH_MS 500
 
-/* One end of the pipe. */
+/* A process of the pipe. */
 struct stage {
     struct run *run;
     const struct site *site;
-    struct proc *proc; /* NULL: not started, or ended */
+    struct argv *filter; /* not NULL: what its input goes through on the other machine */
+    struct proc *proc;   /* NULL: not started, or ended */
     bool ended;
     bool signalled; /* a signal that is not ours ended it */
     struct err e;
@@ -30,7 +32,8 @@ struct stage {
 
 struct run {
     struct transfer *transfer;
-    struct stage sender, receiver;
+    struct stage sender, compressor, receiver;
+    struct argv decompress; /* the receiver's filter */
     struct lines lines;
     bool sized; /* the estimate is in, or will not come */
     uint64_t bytes, total;
@@ -100,7 +103,10 @@ static int start_stage(struct loop *loop, struct stage *stage, struct argv *comm
                        enum site_connection connection, int in_fd, int out_fd, struct err *e)
 {
     struct argv argv;
-    if (site_wrap(stage->site, connection, command, &argv, e) != 0)
+    int rc = stage->filter == NULL
+                 ? site_wrap(stage->site, connection, command, &argv, e)
+                 : site_wrap_behind(stage->site, connection, stage->filter, command, &argv, e);
+    if (rc != 0)
         return -1;
     struct proc_spec spec = {.argv = (const char *const *)argv.v,
                              .in_fd = in_fd,
@@ -115,12 +121,17 @@ static int start_stage(struct loop *loop, struct stage *stage, struct argv *comm
     return stage->proc == NULL ? -1 : 0;
 }
 
-static void cancel_both(struct run *run)
+static void cancel_all(struct run *run)
 {
-    if (run->sender.proc != NULL)
-        proc_cancel(run->sender.proc);
-    if (run->receiver.proc != NULL)
-        proc_cancel(run->receiver.proc);
+    struct stage *const stages[] = {&run->sender, &run->compressor, &run->receiver};
+    for (size_t i = 0; i < sizeof(stages) / sizeof(stages[0]); i++)
+        if (stages[i]->proc != NULL)
+            proc_cancel(stages[i]->proc);
+}
+
+static bool is_running(const struct run *run)
+{
+    return run->sender.proc != NULL || run->compressor.proc != NULL || run->receiver.proc != NULL;
 }
 
 /* One turn of the loop, with the watchdog's look. */
@@ -136,22 +147,50 @@ static int turn(struct loop *loop, struct run *run, struct err *e)
     }
     if (!run->stopped && *transfer->stop) {
         run->stopped = true;
-        cancel_both(run);
+        cancel_all(run);
     }
     if (!run->stalled && transfer->stall_ms > 0 &&
         clock_monotonic_ms() - run->moved_at > transfer->stall_ms) {
         run->stalled = true;
-        cancel_both(run);
+        cancel_all(run);
     }
     return 0;
 }
 
-/* The failure that caused the other: a sender that a broken pipe killed, or a receiver whose
- * stream ended early, only tells of its peer. */
-static int blame(struct run *run, struct err *e)
+static bool has_failed(const struct stage *stage)
 {
-    const struct err *sent = &run->sender.e;
-    const struct err *received = &run->receiver.e;
+    return stage->e.code != ERR_NONE;
+}
+
+/* Whether it failed, and not only because who reads from it ended first. */
+static bool failed_by_itself(const struct stage *stage)
+{
+    return has_failed(stage) && !stage->signalled;
+}
+
+/*
+ * The failure that caused the others: a sender that a broken pipe killed, or a receiver whose stream
+ * ended early, only tells of its peer. NULL where none failed.
+ */
+static const struct stage *find_cause(const struct run *run)
+{
+    const struct stage *receiver = &run->receiver;
+    const struct stage *here = failed_by_itself(&run->sender)       ? &run->sender
+                               : failed_by_itself(&run->compressor) ? &run->compressor
+                                                                    : NULL;
+    bool is_cut = receiver->e.code == ERR_STREAM_CUT || receiver->e.code == ERR_STREAM_BAD;
+    if (here != NULL && (!has_failed(receiver) || is_cut))
+        return here;
+    if (has_failed(receiver))
+        return receiver;
+    if (has_failed(&run->compressor))
+        return &run->compressor;
+    return has_failed(&run->sender) ? &run->sender : NULL;
+}
+
+/* How it ended, once nothing of it runs any more. */
+static int judge(const struct run *run, struct err *e)
+{
     if (run->stopped)
         return err_set(e, ERR_INTERRUPTED, "ended because backupd is stopping; it can be resumed");
     if (run->stalled) {
@@ -159,16 +198,30 @@ static int blame(struct run *run, struct err *e)
         text_duration(figure, run->transfer->stall_ms / 1000);
         return err_set(e, ERR_STALLED, "not one byte more in %s, so it was ended", figure);
     }
-    bool sender_failed = sent->code != ERR_NONE;
-    bool receiver_failed = received->code != ERR_NONE;
-    if (!sender_failed && !receiver_failed)
+    const struct stage *cause = find_cause(run);
+    if (cause == NULL)
         return 0;
-    bool sender_first =
-        sender_failed && !run->sender.signalled &&
-        (!receiver_failed || received->code == ERR_STREAM_CUT || received->code == ERR_STREAM_BAD);
-    bool at_sender = sender_first || !receiver_failed;
-    *e = at_sender ? *sent : *received;
-    return err_wrap(e, at_sender ? "send" : "receive");
+    *e = cause->e;
+    return err_wrap(e, "%s",
+                    cause == &run->sender       ? "send"
+                    : cause == &run->compressor ? "compress"
+                                                : "receive");
+}
+
+/* Puts a compressor behind the pipe that `*fd` reads, which is then the end of another one. */
+static int add_compressor(struct loop *loop, struct run *run, int *fd, struct err *e)
+{
+    int fds[2];
+    struct argv argv;
+    if (proc_make_pipe(fds) != 0)
+        return err_set_sys(e, errno, "cannot make a pipe");
+    argv_init(&argv);
+    command_compress(&argv);
+    int rc = start_stage(loop, &run->compressor, &argv, SITE_SHARED, *fd, fds[1], e);
+    close(fds[1]);
+    close(*fd);
+    *fd = fds[0];
+    return rc;
 }
 
 /* Puts a relay behind the pipe that `*fd` reads, which is then the end of another one. */
@@ -198,10 +251,28 @@ static enum site_connection choose_connection(struct run *run)
     return SITE_SHARED; /* by this worker's transfers, one after the other */
 }
 
+/* Asks whether the stream is to be compressed. That may take a while, and is no stall. */
+static bool compresses(struct run *run)
+{
+    const struct transfer *transfer = run->transfer;
+    if (transfer->compresses == NULL || transfer->to->ssh == NULL)
+        return false;
+    bool answer = transfer->compresses(transfer->arg, run->total);
+    run->moved_at = clock_monotonic_ms();
+    return answer;
+}
+
 static int start_receiver(struct loop *loop, struct run *run, int *fd, struct err *e)
 {
     struct limiter *limiter = run->transfer->limiter;
     enum site_connection connection = choose_connection(run);
+    if (compresses(run)) {
+        if (add_compressor(loop, run, fd, e) != 0)
+            return -1;
+        command_decompress(&run->decompress);
+        run->receiver.filter = &run->decompress;
+    }
+    /* Behind the compressor: the limit is one on what goes over the wire. */
     if (limiter != NULL && limiter_rate(limiter) > 0 && add_relay(loop, run, fd, e) != 0)
         return -1;
     return start_stage(loop, &run->receiver, run->transfer->receive, connection, *fd, PROC_FD_NULL,
@@ -212,7 +283,9 @@ int transfer_run(struct loop *loop, struct transfer *transfer, uint64_t *ret_byt
 {
     struct run run = {.transfer = transfer, .moved_at = clock_monotonic_ms()};
     run.sender = (struct stage){.run = &run, .site = transfer->from};
+    run.compressor = (struct stage){.run = &run, .site = transfer->from};
     run.receiver = (struct stage){.run = &run, .site = transfer->to};
+    argv_init(&run.decompress);
     lines_init(&run.lines, LINE_MAX_BYTES);
     int fds[2] = {-1, -1};
     int rc = -1;
@@ -234,21 +307,21 @@ int transfer_run(struct loop *loop, struct transfer *transfer, uint64_t *ret_byt
     bool hopeless = run.sender.ended && run.sender.e.code != ERR_NONE;
     if (!hopeless && !run.stopped && !run.stalled) {
         if (start_receiver(loop, &run, &fds[0], e) != 0) {
-            cancel_both(&run);
+            cancel_all(&run);
             close(fds[0]);
             fds[0] = -1;
             struct err ignored;
-            while (run.sender.proc != NULL && loop_run_once(loop, -1, &ignored) == 0)
+            while (is_running(&run) && loop_run_once(loop, -1, &ignored) == 0)
                 continue;
             goto out;
         }
     }
     close(fds[0]);
     fds[0] = -1;
-    while (run.sender.proc != NULL || run.receiver.proc != NULL)
+    while (is_running(&run))
         if (turn(loop, &run, e) != 0)
             goto out;
-    rc = blame(&run, e);
+    rc = judge(&run, e);
     *ret_bytes = rc == 0 && run.total > run.bytes ? run.total : run.bytes;
 
 out:
@@ -259,6 +332,7 @@ out:
         close(fds[1]);
     argv_fini(transfer->send);
     argv_fini(transfer->receive);
+    argv_fini(&run.decompress);
     lines_fini(&run.lines);
     return rc;
 }

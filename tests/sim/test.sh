@@ -862,6 +862,299 @@ test_a_daemon_that_is_killed_leaves_no_relay_behind() {
     assert_equal "$(guids here /a)" "$(guids there /a)"
 }
 
+# large NAME SNAPSHOT: one with enough new data that compressing it pays, and so does compressing what is left of it
+# after the first megabytes.
+large() {
+    sim write "$SRC$1" 75000000
+    zfs snapshot "$SRC$1@$2"
+}
+
+# compressing [LINE...]: there is something to compress: a first transfer of /a, which zfs does not compress.
+compressing() {
+    command -v zstd >/dev/null || skip 'there is no zstd'
+    KEEP_LOCAL=9 KEEP_REMOTE=9 config ssh
+    printf '%s\n' 'compress = true' "$@" >>"$DIR/backupd.toml"
+    zfs set compression=off $SRC/a
+    large /a daily-4
+}
+
+# zstd_is here|there SCRIPT: in place of the zstd of a machine, but for --version. $zstd is the real one.
+zstd_is() {
+    cat >"$DIR/bin/zstd" <<EOF
+#!/bin/bash
+zstd=$(PATH=$base_path command -v zstd)
+here=\${SIM_MACHINE:+there}
+if [ "\$*" = --version ] || [ "\${here:-here}" != $1 ]; then exec \$zstd "\$@"; fi
+$2
+EOF
+    chmod +x "$DIR/bin/zstd"
+}
+
+# compressed [TIMES]: so many streams, or one, came out of the other machine's zstd.
+compressed() { assert_equal "${1:-1}" "$(calls '^remote.zstd -q -d -c$')"; }
+
+assert_arrived() { assert_equal "$(guids here "$1")" "$(guids there "$1")"; }
+
+test_a_large_uncompressed_stream_is_compressed_on_the_wire() {
+    compressing
+    sync_ok
+    assert_alike
+    compressed
+    assert_said '/a: zstd compresses the stream on the wire'
+    assert_equal 1 "$(calls '^remote.zstd --version$')"
+    assert_equal 1 "$(calls '^local.zfs get .*compression')"
+    large /a daily-5
+    sync_ok
+    assert_alike
+    compressed 2
+}
+
+test_what_is_off_small_encrypted_or_compressed_already_is_not_compressed_on_the_wire() {
+    local name
+    compressing
+    zfs destroy $SRC/a@daily-1%daily-3
+    zfs set sim:ratio=1.80 $SRC/a # of a time when it was compressed
+    zfs set compression=off $SRC/a/b
+    zfs set compression=off $SRC/secret
+    zfs set compression=lz4 "$SRC/with space"
+    for name in /secret "/with space"; do large "$name" daily-4; done
+    sim write $SRC/a/b 60000000
+    zfs snapshot $SRC/a/b@daily-4
+    sync_ok
+    assert_alike
+    assert_not_called 'remote.zstd'
+    assert_equal 2 "$(calls '^local.zfs get .*compression')"
+    # What is new of /a was not compressed, whatever is old.
+    large /a daily-5
+    sync_ok
+    assert_alike
+    compressed
+}
+
+test_without_compress_nobody_asks_for_zstd_or_compression() {
+    compressing
+    sed -i '/^compress/d' "$DIR/backupd.toml"
+    sync_ok
+    assert_alike
+    assert_not_called 'zstd|zfs get .*compression'
+}
+
+test_to_a_pool_of_this_machine_nothing_is_compressed() {
+    compressing
+    config local
+    printf 'compress = true\n' >>"$DIR/backupd.toml"
+    sync_ok
+    assert_alike
+    assert_not_called 'zstd|zfs get .*compression'
+}
+
+test_a_daemon_asks_for_zstd_once() {
+    compressing
+    zfs set compression=off "$SRC/with space"
+    daemon_start
+    (await_cycle 1) || exit 1
+    large /a daily-5
+    large "/with space" daily-5
+    kill -USR1 $daemon
+    await_cycle 2
+    compressed 3
+    assert_equal 1 "$(calls '^remote.zstd --version$')"
+    assert_alike
+}
+
+# zstd_lacks WHERE: transfers go uncompressed, which a daemon says once, and once more after a reload.
+zstd_lacks() {
+    local line="because zstd does not run on $1"
+    zfs set compression=off "$SRC/with space"
+    large "/with space" daily-4
+    daemon_start
+    (await_cycle 1) || exit 1
+    large /a daily-5
+    kill -USR1 $daemon
+    (await_cycle 2) || exit 1
+    assert_alike
+    assert_equal 1 "$(grep -c "$line" "$DIR/log")"
+    kill -HUP $daemon
+    large /a daily-6
+    kill -USR1 $daemon
+    (await_cycle 3) || exit 1
+    assert_alike
+    assert_equal 2 "$(grep -c "$line" "$DIR/log")"
+    compressed 0
+}
+
+test_without_zstd_there_transfers_go_uncompressed_and_it_is_said_once() {
+    compressing 'parallel = 1'
+    sim fault "match 'remote zstd*' fail 127 'bash: line 1: zstd: command not found'"
+    zstd_lacks 'the remote: root@nas: bash: line 1: zstd: command not found; reload'
+    assert_equal 2 "$(calls '^remote.zstd')"
+}
+
+test_without_a_zstd_that_runs_here_transfers_go_uncompressed_and_it_is_said_once() {
+    compressing
+    printf '#!/bin/sh\necho "zstd: no such library" >&2\nexit 127\n' >"$DIR/bin/zstd"
+    chmod +x "$DIR/bin/zstd"
+    zstd_lacks 'this machine: zstd: no such library; reload'
+    assert_not_called 'remote.zstd'
+}
+
+test_a_zstd_that_vanishes_there_is_asked_for_again() {
+    compressing 'parallel = 1'
+    zfs set compression=off "$SRC/with space"
+    large "/with space" daily-4
+    sim fault "once 'remote zstd -q -d*' fail 127 'bash: line 1: zstd: command not found'"
+    sim fault "from 2 'remote zstd --version' fail 127 'bash: line 1: zstd: command not found'"
+    once
+    assert_status 1
+    assert_said 'no transfer is compressed'
+    assert_equal 2 "$(calls '^remote.zstd --version$')"
+    compressed 1
+    sync_ok
+    assert_alike
+}
+
+# cut_by WORDS: of the only stream of /a, which is compressed, a part is lost, and the error has WORDS. Nothing looks
+# complete, and the rest is sent and compressed by the next run.
+cut_by() {
+    once
+    assert_status 1
+    assert_said "$1"
+    compressed
+    assert_equal '' "$(snapshots there /a)"
+    [ "$(token /a)" != - ] || fail 'there is no token'
+    rm -f "$DIR/bin/zstd"
+    sync_ok
+    assert_said 'resume'
+    assert_arrived /a
+    compressed 2
+}
+
+# compressing_one: a single stream is to be compressed.
+compressing_one() {
+    compressing "$@"
+    zfs destroy $SRC/a@daily-1%daily-3
+}
+
+# Both zstds have done well then.
+test_a_compressed_stream_whose_sender_stops_short_is_no_success_and_is_resumed() {
+    compressing_one
+    sim fault "once 'zfs send*/a@daily-4' cut 5000000"
+    cut_by 'receive: root@nas: '
+}
+
+test_a_zstd_here_that_is_killed_cuts_the_stream_which_is_resumed() {
+    compressing_one
+    zstd_is here '$zstd "$@" | head -c 5000000; kill -KILL $$'
+    cut_by 'compress: was ended by signal 9'
+}
+
+# It says that all is well, and is not to be believed.
+test_a_zstd_here_that_stops_short_cuts_the_stream_which_is_resumed() {
+    compressing_one
+    zstd_is here '$zstd "$@" | { head -c 5000000; cat >/dev/null; }; exit 0'
+    cut_by 'receive: root@nas: '
+}
+
+test_a_zstd_there_that_is_killed_cuts_the_stream_which_is_resumed() {
+    compressing_one
+    zstd_is there '$zstd "$@" | head -c 5000000; kill -KILL $$'
+    cut_by 'receive: root@nas: '
+}
+
+test_a_compressed_stream_that_is_garbled_on_the_wire_is_refused_and_resumed() {
+    compressing_one
+    zstd_is here '$zstd "$@" | { head -c 5000000; printf garbage; cat; }; kill -PIPE $$'
+    cut_by 'receive: root@nas: '
+}
+
+test_a_compressed_transfer_whose_connection_breaks_is_resumed() {
+    compressing_one
+    sim fault "once 'remote zfs receive*/a' kill 5000000"
+    cut_by 'receive: '
+}
+
+test_a_zstd_here_that_fails_at_the_very_end_is_an_error_and_the_next_run_finds_the_snapshot() {
+    compressing
+    zstd_is here '$zstd "$@"; echo "zstd: no" >&2; exit 1'
+    once
+    assert_status 1
+    assert_said 'compress: zstd: no'
+    assert_equal daily-4 "$(snapshots there /a | sed 's/.* //')"
+    sim calls clear
+    sync_ok
+    assert_not_called 'zfs send'
+    assert_alike
+}
+
+test_a_receive_that_refuses_a_compressed_stream_is_what_is_told() {
+    compressing_one
+    sim fault "match 'remote zfs receive*/a' fail 1 'cannot receive: permission denied'"
+    once
+    assert_status 1
+    compressed
+    assert_said 'receive: root@nas: cannot receive: permission denied'
+    assert_not_said 'compress: '
+    sim faults clear
+    sync_ok
+    assert_arrived /a
+}
+
+# It neither reads nor ends by itself.
+stuck='echo $$ >"${0%/*}/../pid"; exec sleep 1000'
+
+# lives PID: it is a process, and no zombie.
+lives() { [ -n "$(tr -d '\0' 2>/dev/null <"/proc/$1/cmdline")" ]; }
+
+test_a_daemon_that_is_killed_leaves_no_zstd_behind() {
+    local pid
+    compressing_one
+    zstd_is here "$stuck"
+    daemon_start
+    await_call '^remote.zstd -q -d'
+    pid=$(cat "$DIR/pid")
+    lives "$pid" || fail 'there is no zstd'
+    kill -KILL $daemon
+    wait $daemon
+    for _ in {1..200}; do
+        lives "$pid" || break
+        sleep 0.05
+    done
+    ! lives "$pid" || fail 'it lives'
+    rm "$DIR/bin/zstd"
+    sync_ok
+    assert_arrived /a
+}
+
+test_a_zstd_that_stands_still_is_ended_with_its_transfer() {
+    STALL=10s compressing_one
+    zstd_is here "$stuck"
+    once
+    assert_status 1
+    assert_said 'not one byte more in 10 s'
+    ! lives "$(cat "$DIR/pid")" || fail 'it lives'
+    rm "$DIR/bin/zstd"
+    sync_ok
+    assert_arrived /a
+    compressed 2
+}
+
+# All that goes over the wire is a word; of the stream itself the limit lets through a megabyte in the time.
+test_a_rate_limit_counts_what_the_compressed_stream_has_on_the_wire() {
+    compressing_one 'rate_limit = "64 KiB"'
+    zfs destroy -r "$SRC/with space" # which would have to wait its turn
+    cat >"$DIR/bin/zstd" <<EOF
+#!/bin/bash
+if [ "\$*" = --version ]; then exit 0; fi
+if [ -n "\${SIM_MACHINE:-}" ]; then read -r _; exec cat "$DIR/wire"; fi
+cat >"$DIR/wire"
+echo all
+EOF
+    chmod +x "$DIR/bin/zstd"
+    sync_ok
+    assert_arrived /a
+    compressed
+}
+
 # order TEXT: the datasets that the daemon said TEXT of, since the log had LINES lines.
 order() { tail -n +$((LINES_BEFORE + 1)) "$DIR/log" | sed -nE "s|.* (/[^:]*): $1.*|\\1|p" | paste -sd' ' -; }
 
@@ -1271,18 +1564,18 @@ test_a_hostile_word_of_the_command_line_is_refused_and_no_zfs_is_asked() {
     [ ! -e pwned ] || fail 'it was executed'
 }
 
-# Only zfs, zpool and ssh are executed on this machine.
+# Only zfs, zpool, ssh and zstd are executed on this machine.
 test_no_shell_is_run_on_this_machine() {
     local kind
     command -v strace >/dev/null || skip 'there is no strace'
-    for kind in ssh local; do
-        config $kind
+    for kind in ssh local compressing; do
+        if [ $kind = compressing ]; then compressing; else config $kind; fi
         days 1
         ASAN_OPTIONS=detect_leaks=0 timeout 120 strace -f -qq -e trace=execve,execveat -o "$DIR/trace" \
             "$backupd" -config "$DIR/backupd.toml" -once >"$DIR/out" 2>&1 </dev/null || fail 'it failed'
         grep -q 'execve(".*/zfs", .* = 0' "$DIR/trace" || fail 'nothing was traced'
         assert_equal '' "$(grep -oE 'execve(at)?\([^,]*' "$DIR/trace" | sort -u |
-            grep -vE '^execve\("[^"]*/(zfs|zpool|ssh|backupd)"$')"
+            grep -vE '^execve\("[^"]*/(zfs|zpool|ssh|zstd|backupd)"$')"
     done
 }
 

@@ -489,6 +489,28 @@ static void every_text_of_zfs_2_3_has_its_code(void **state)
     check_version("2.3");
 }
 
+/* In csh a zstd that failed is all that is said of a stream whose receive went well. */
+static void words_of_zstd_are_of_the_stream_and_weigh_less_than_those_of_zfs(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *words;
+        enum err_code code;
+    } CASES[] = {
+        {"/*stdin*\\ : Read error (39) : premature end \n", ERR_STREAM_CUT},
+        {"zstd: /*stdin*\\: unexpected end of file \n", ERR_STREAM_CUT},
+        {"/*stdin*\\ : Decoding error (36) : Data corruption detected \n", ERR_STREAM_BAD},
+        {"/*stdin*\\ : Read error (39) : premature end \n"
+         "cannot receive incremental stream: out of space\n",
+         ERR_NO_SPACE},
+    };
+    for (size_t i = 0; i < sizeof(CASES) / sizeof(CASES[0]); i++) {
+        struct err e = ERR_INIT;
+        classify_failure(true, "root@nas", 1, 0, CASES[i].words, &e);
+        assert_int_equal(e.code, CASES[i].code);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -505,6 +527,7 @@ int main(void)
         cmocka_unit_test(a_receive_under_way_is_no_clone),
         cmocka_unit_test(silence_is_reported_as_such),
         cmocka_unit_test(no_escape_sequence_gets_through),
+        cmocka_unit_test(words_of_zstd_are_of_the_stream_and_weigh_less_than_those_of_zfs),
         cmocka_unit_test(every_text_of_zfs_2_1_has_its_code),
         cmocka_unit_test(every_text_of_zfs_2_3_has_its_code),
     };

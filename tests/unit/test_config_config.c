@@ -168,6 +168,7 @@ static void a_root_is_all_that_a_configuration_needs(void **state)
     assert_int_equal(c->interval, 3600);
     assert_int_equal(c->parallel, 4);
     assert_int_equal(c->rate_limit, 0);
+    assert_false(c->compress);
     assert_int_equal(c->stall_timeout, 1800);
     assert_string_equal(c->web_token, "");
     assert_int_equal(c->web_hosts.n, 0);
@@ -211,6 +212,7 @@ static void every_key_is_read(void **state)
     assert_int_equal(c.interval, 9000);
     assert_int_equal(c.parallel, 64);
     assert_int_equal(c.rate_limit, 10485760);
+    assert_true(c.compress);
     assert_int_equal(c.stall_timeout, 10);
     assert_string_equal(c.web_token, "s3cret");
     assert_int_equal(c.web_hosts.n, 2);
@@ -406,6 +408,16 @@ static void times_are_within_their_ranges(void **state)
     refuses(LOCAL "sync.interval = 3600\n", "c.toml:2:17: ", "a string is needed");
     refuses(LOCAL "sync.stall_timeout = \"9s\"\n", "c.toml:2:22: ", "too short");
     refuses(LOCAL "history.keep = \"1h\"\n", "c.toml:2:16: ", "too short");
+}
+
+static void compress_is_yes_or_no_and_belongs_in_sync(void **state)
+{
+    (void)state;
+    accepts(LOCAL "sync.compress = false\n");
+    refuses(LOCAL "sync.compress = 3\n", "c.toml:2:17: ", "such as compress = false");
+    refuses(LOCAL "sync.compress = \"zstd\"\n", "c.toml:2:17: ", "such as compress = false");
+    refuses(LOCAL "remote.compress = true\n", "c.toml:2:8: ", "it belongs in [sync]");
+    refuses(LOCAL "sync.compres = true\n", "c.toml:2:6: ", "did you mean compress?");
 }
 
 static void numbers_are_within_their_ranges(void **state)
@@ -639,6 +651,7 @@ int main(void)
         cmocka_unit_test(without_a_remote_root_there_is_no_remote),
         cmocka_unit_test(a_known_key_is_suggested_for_a_slip),
         cmocka_unit_test(times_are_within_their_ranges),
+        cmocka_unit_test(compress_is_yes_or_no_and_belongs_in_sync),
         cmocka_unit_test(numbers_are_within_their_ranges),
         cmocka_unit_test(a_type_that_no_snapshot_can_have_is_a_mistake),
         cmocka_unit_test(what_ssh_is_given_cannot_be_mistaken_for_something_else),

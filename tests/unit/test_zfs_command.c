@@ -279,6 +279,62 @@ static void a_big_transfer_has_a_connection_of_its_own(void **state)
     assert_non_null(strstr(joined(&argv), "|-oControlPath=none|"));
 }
 
+static void a_compressed_stream_goes_through_zstd_at_both_ends(void **state)
+{
+    (void)state;
+    struct argv argv;
+    argv_init(&argv);
+    command_compress(&argv);
+    assert_string_equal(joined(&argv), "zstd|-q|-1|-c");
+    command_decompress(&argv);
+    assert_string_equal(joined(&argv), "zstd|-q|-d|-c");
+    command_try_zstd(&argv);
+    assert_string_equal(joined(&argv), "zstd|--version");
+    command_get_compression(&argv, DS);
+    assert_string_equal(joined(&argv), "zfs|get|-Hp|-o|property,value|"
+                                       "compression,refcompressratio|tank/a b");
+}
+
+static void over_ssh_a_filter_stands_before_the_command_and_all_its_words_are_quoted(void **state)
+{
+    (void)state;
+    struct ssh ssh = some_ssh();
+    struct site site = {.side = SIDE_REMOTE, .root = {"tank"}, .ssh = &ssh};
+    struct argv filter;
+    struct argv command;
+    struct argv argv;
+    struct err e;
+    argv_init(&filter);
+    argv_init(&command);
+    command_decompress(&filter);
+    command_receive(&command, (struct dsname){"tank/a|b"}, 0);
+    assert_int_equal(site_wrap_behind(&site, SITE_DEDICATED, &filter, &command, &argv, &e), 0);
+    assert_int_equal(filter.n + command.n, 0);
+    const char *line = joined(&argv);
+    assert_non_null(strstr(line, "|-oControlPath=none|"));
+    assert_non_null(strstr(line, "|--|root@nas|zstd '-q' '-d' '-c' | "
+                                 "zfs 'receive' '-s' '-u' 'tank/a|b'"));
+}
+
+static void a_control_character_is_refused_on_either_side_of_a_filter(void **state)
+{
+    (void)state;
+    struct ssh ssh = some_ssh();
+    struct site site = {.side = SIDE_REMOTE, .root = {"tank"}, .ssh = &ssh};
+    for (int which = 0; which < 2; which++) {
+        struct argv both[2];
+        struct argv argv;
+        struct err e = ERR_INIT;
+        for (int i = 0; i < 2; i++) {
+            argv_init(&both[i]);
+            argv_add_all(&both[i], "zfs", i == which ? "a\nb" : "ab");
+        }
+        assert_int_equal(site_wrap_behind(&site, SITE_SHARED, &both[0], &both[1], &argv, &e), -1);
+        assert_int_equal(e.code, ERR_NAME);
+        assert_int_equal(argv.n, 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -294,6 +350,9 @@ int main(void)
         cmocka_unit_test(on_this_machine_a_command_is_itself),
         cmocka_unit_test(over_ssh_every_word_is_quoted_and_the_users_options_come_first),
         cmocka_unit_test(a_big_transfer_has_a_connection_of_its_own),
+        cmocka_unit_test(a_compressed_stream_goes_through_zstd_at_both_ends),
+        cmocka_unit_test(over_ssh_a_filter_stands_before_the_command_and_all_its_words_are_quoted),
+        cmocka_unit_test(a_control_character_is_refused_on_either_side_of_a_filter),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -220,6 +220,66 @@ static void every_word_arrives_as_itself_through_bash(void **state)
     every_pair_arrives_through("bash");
 }
 
+/* How the other machine's shell says that a filter and a command ended; each is a line for sh. */
+static int status_of(const char *shell, const char *filter_line, const char *command_line)
+{
+    struct ssh ssh = {.host = "nas", .key = ""};
+    struct site site = {.ssh = &ssh};
+    struct argv filter;
+    struct argv command;
+    struct argv argv;
+    struct err e;
+    int status = 0;
+    argv_init(&filter);
+    argv_init(&command);
+    argv_add_all(&filter, "sh", "-c", filter_line);
+    argv_add_all(&command, "sh", "-c", command_line);
+    assert_int_equal(site_wrap_behind(&site, SITE_SHARED, &filter, &command, &argv, &e), 0);
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        execlp(shell, shell, "-c", argv.v[argv.n - 1], (char *)NULL);
+        _exit(126);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    argv_fini(&argv);
+    assert_true(WIFEXITED(status));
+    if (WEXITSTATUS(status) == 126) {
+        print_message("there is no %s on this machine\n", shell);
+        skip();
+    }
+    return WEXITSTATUS(status);
+}
+
+/* Whatever the filter does, in time: the command's input has its end before. */
+static void a_command_that_fails_behind_a_filter_is_no_success_in(const char *shell)
+{
+    static const char *const FILTERS[] = {"exit 0",
+                                          "exit 3",
+                                          "kill -KILL $$",
+                                          "kill -PIPE $$",
+                                          "exec >&-; sleep 0.2; exit 0",
+                                          "exec >&-; sleep 0.2; exit 3"};
+    for (size_t i = 0; i < sizeof(FILTERS) / sizeof(FILTERS[0]); i++) {
+        assert_int_not_equal(status_of(shell, FILTERS[i], "cat >/dev/null; exit 4"), 0);
+        assert_int_not_equal(status_of(shell, FILTERS[i], "exit 4"), 0);
+        assert_int_not_equal(status_of(shell, FILTERS[i], "kill -KILL $$"), 0);
+    }
+    assert_int_equal(status_of(shell, "echo a\\ b", "read -r line; [ \"$line\" = 'a b' ]"), 0);
+}
+
+static void a_command_that_fails_behind_a_filter_is_no_success_in_sh(void **state)
+{
+    (void)state;
+    a_command_that_fails_behind_a_filter_is_no_success_in("sh");
+}
+
+static void a_command_that_fails_behind_a_filter_is_no_success_in_csh(void **state)
+{
+    (void)state;
+    a_command_that_fails_behind_a_filter_is_no_success_in("csh");
+}
+
 static void a_control_character_is_refused(void **state)
 {
     (void)state;
@@ -253,6 +313,8 @@ int main(void)
         cmocka_unit_test(a_long_word_arrives_as_itself_through_sh),
         cmocka_unit_test(a_long_word_arrives_as_itself_through_csh),
         cmocka_unit_test(every_word_arrives_as_itself_through_bash),
+        cmocka_unit_test(a_command_that_fails_behind_a_filter_is_no_success_in_sh),
+        cmocka_unit_test(a_command_that_fails_behind_a_filter_is_no_success_in_csh),
         cmocka_unit_test(a_control_character_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
