@@ -29,7 +29,7 @@ kernel_package=linux-image-cloud-amd64
 headers_package=linux-headers-cloud-amd64
 base_packages=(
     openssh-server iproute2 nftables kmod procps psmisc util-linux
-    bash coreutils tcsh jq curl netcat-openbsd socat sqlite3 strace python3
+    bash coreutils tcsh zstd jq curl netcat-openbsd socat sqlite3 strace python3
     libjansson4 libcurl4 libstdc++6 libsqlite3-0 libmicrohttpd12 libseccomp2 libasan8 libubsan1
 )
 # Only to compile the module.

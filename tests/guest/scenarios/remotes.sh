@@ -71,6 +71,53 @@ test_the_login_shell_of_the_remote_may_be_csh() {
     assert_property "$DST" backupd:placeholder - -
 }
 
+# compress_through HOST NAME: streams of uncompressed data go through zstd and arrive, whole or resumed after a cut.
+compress_through() {
+    [ "$REMOTE_KIND" != none ] || skip "there is no sshd here"
+    command -v zstd >/dev/null || skip "there is no zstd here"
+    roots "$2"
+    write_config remote "ssh_host = \"$1\"" sync 'compress = true' local.policy 'hourly = 9' remote.policy 'hourly = 9'
+    zfs create -o compression=off "$SRC/a b"
+    # Zeros are quickly made, and without compression they are data like any other.
+    dd if=/dev/zero of="$(property "$SRC/a b" mountpoint)/f" bs=1M count=70 status=none
+    snap -r "$SRC" hourly-1
+    once
+    assert_output_has "/a b: zstd compresses the stream on the wire"
+    assert_output_lacks "no transfer is compressed"
+    assert_same_guids "/a b" hourly-1
+    # It is cut within what zstd cannot make smaller, and what is left is still worth it.
+    dd if=/dev/urandom of="$(property "$SRC/a b" mountpoint)/g" bs=1M count=24 status=none
+    dd if=/dev/zero bs=1M count=70 status=none >>"$(property "$SRC/a b" mountpoint)/g"
+    snap "$SRC/a b" hourly-2
+    mkdir -p "$SCENARIO_DIR/cut"
+    printf '#!/bin/bash\n%s "$@" | head -c 10000000\nkill -KILL $$\n' "$(command -v zstd)" >"$SCENARIO_DIR/cut/zstd"
+    sed -i '2i [ "$*" != --version ] || exit 0' "$SCENARIO_DIR/cut/zstd"
+    chmod +x "$SCENARIO_DIR/cut/zstd"
+    PATH=$SCENARIO_DIR/cut:$PATH backupd -once
+    assert_status 1
+    assert_output_has "compress: was ended by signal 9"
+    assert_snapshots remote "/a b" hourly-1
+    [ "$(property "$DST/a b" receive_resume_token)" != - ] || fail "there is no token"
+    once
+    assert_output_has "/a b: resume: send" "/a b: zstd compresses the stream on the wire"
+    assert_same_guids "/a b" hourly-1 hourly-2
+    assert_property "$DST/a b" receive_resume_token -
+    # What arrived is what was there.
+    zfs set canmount=on "$DST/a b"
+    zfs mount "$DST/a b"
+    assert cmp "$(property "$SRC/a b" mountpoint)/f" "$(property "$DST/a b" mountpoint)/f"
+    assert cmp "$(property "$SRC/a b" mountpoint)/g" "$(property "$DST/a b" mountpoint)/g"
+    zfs destroy -r "$SRC"
+    zfs destroy -r "$DST"
+}
+
+test_large_uncompressed_streams_are_compressed_on_the_wire_through_sh() { compress_through "$REMOTE_HOST" wire_sh; }
+
+test_large_uncompressed_streams_are_compressed_on_the_wire_through_csh() {
+    [ "$REMOTE_KIND" = guest ] || skip "no user with csh here"
+    compress_through toor@127.0.0.1 wire_csh
+}
+
 test_missing_parents_of_the_remote_root_are_made_as_placeholders() {
     local name
     roots deep
