@@ -624,6 +624,7 @@ known() {
     zfs send -w -i @a fresh/data@b | zfs receive -s -u other/data
     run "$F -r other/data"
     changes
+    compressions
     zpool destroy fresh
     zpool destroy other
 }
@@ -658,6 +659,16 @@ changes() {
     later
     zfs create fresh/data/house
     run "$V -r fresh/data"
+}
+
+# Whether a stream is worth compressing.
+compressions() {
+    local shown="zfs get -Hp -o property,value compression,refcompressratio"
+    zfs create -o compression=off fresh/plain
+    zfs create -o compression=lz4 fresh/packed
+    run "$shown fresh/plain"
+    run "$shown fresh/packed"
+    run "$shown fresh/nope"
 }
 
 all() {
