@@ -1,12 +1,12 @@
 #include "daemon_client.h"
 
-#include <curl/curl.h>
 #include <jansson.h>
 #include <string.h>
 #include <sys/un.h>
 
 #include "config.h"
 #include "instance.h"
+#include "libcurl.h"
 #include "text.h"
 
 /* The longest line of an answer that is shown. */
@@ -54,31 +54,32 @@ static int watch_stop(void *arg, curl_off_t to_get, curl_off_t got, curl_off_t t
  */
 static void set_tls(CURL *curl, const struct way *way)
 {
-    curl_easy_setopt(curl, CURLOPT_CAINFO, way->cert);
-    curl_easy_setopt(curl, CURLOPT_CAPATH, (char *)NULL);
-    curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 1L);
-    curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, way->loopback ? 0L : 2L);
+    libcurl.easy_setopt(curl, CURLOPT_CAINFO, way->cert);
+    libcurl.easy_setopt(curl, CURLOPT_CAPATH, (char *)NULL);
+    libcurl.easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 1L);
+    libcurl.easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, way->loopback ? 0L : 2L);
 }
 
 static void set_request(CURL *curl, const struct way *way, bool post, const char *url)
 {
-    curl_easy_setopt(curl, CURLOPT_URL, url);
-    curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, way->cert[0] == '\0' ? "http" : "https");
-    curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
-    curl_easy_setopt(curl, CURLOPT_PROXY, "");
-    curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(curl, CURLOPT_USERAGENT, "backupd");
-    curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, (long)DAEMON_CONNECT_TIMEOUT);
-    curl_easy_setopt(curl, CURLOPT_TIMEOUT, post ? (long)DAEMON_ACT_TIMEOUT : DAEMON_READ_TIMEOUT);
-    curl_easy_setopt(curl, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)DAEMON_ANSWER_MAX);
+    libcurl.easy_setopt(curl, CURLOPT_URL, url);
+    libcurl.easy_setopt(curl, CURLOPT_PROTOCOLS_STR, way->cert[0] == '\0' ? "http" : "https");
+    libcurl.easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
+    libcurl.easy_setopt(curl, CURLOPT_PROXY, "");
+    libcurl.easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+    libcurl.easy_setopt(curl, CURLOPT_USERAGENT, "backupd");
+    libcurl.easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, (long)DAEMON_CONNECT_TIMEOUT);
+    libcurl.easy_setopt(curl, CURLOPT_TIMEOUT,
+                        post ? (long)DAEMON_ACT_TIMEOUT : DAEMON_READ_TIMEOUT);
+    libcurl.easy_setopt(curl, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)DAEMON_ANSWER_MAX);
     if (way->socket != NULL)
-        curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, way->socket);
+        libcurl.easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, way->socket);
     if (way->cert[0] != '\0')
         set_tls(curl, way);
     if (post) {
-        curl_easy_setopt(curl, CURLOPT_POST, 1L);
-        curl_easy_setopt(curl, CURLOPT_POSTFIELDS, "");
-        curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE, 0L);
+        libcurl.easy_setopt(curl, CURLOPT_POST, 1L);
+        libcurl.easy_setopt(curl, CURLOPT_POSTFIELDS, "");
+        libcurl.easy_setopt(curl, CURLOPT_POSTFIELDSIZE, 0L);
     }
 }
 
@@ -88,7 +89,7 @@ static int say_failure(const struct way *way, bool post, const struct transfer *
 {
     const char *where = way->socket != NULL ? way->socket : way->base;
     if (words[0] == '\0')
-        words = curl_easy_strerror(rc);
+        words = libcurl.easy_strerror(rc);
     if (transfer->too_long)
         rc = CURLE_FILESIZE_EXCEEDED;
     if (rc == CURLE_OPERATION_TIMEDOUT && !connected)
@@ -123,18 +124,18 @@ static int perform(CURL *curl, const struct way *way, bool post, struct transfer
 {
     char words[CURL_ERROR_SIZE] = "";
     curl_off_t connected = 0; /* in microseconds */
-    curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, words);
-    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_body);
-    curl_easy_setopt(curl, CURLOPT_WRITEDATA, transfer);
-    curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, watch_stop);
-    curl_easy_setopt(curl, CURLOPT_XFERINFODATA, transfer);
-    curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
-    CURLcode rc = curl_easy_perform(curl);
-    curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, (char *)NULL);
-    curl_easy_getinfo(curl, CURLINFO_CONNECT_TIME_T, &connected);
+    libcurl.easy_setopt(curl, CURLOPT_ERRORBUFFER, words);
+    libcurl.easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_body);
+    libcurl.easy_setopt(curl, CURLOPT_WRITEDATA, transfer);
+    libcurl.easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, watch_stop);
+    libcurl.easy_setopt(curl, CURLOPT_XFERINFODATA, transfer);
+    libcurl.easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
+    CURLcode rc = libcurl.easy_perform(curl);
+    libcurl.easy_setopt(curl, CURLOPT_ERRORBUFFER, (char *)NULL);
+    libcurl.easy_getinfo(curl, CURLINFO_CONNECT_TIME_T, &connected);
     if (rc != CURLE_OK)
         return say_failure(way, post, transfer, connected != 0, rc, words, e);
-    curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, ret_status);
+    libcurl.easy_getinfo(curl, CURLINFO_RESPONSE_CODE, ret_status);
     return 0;
 }
 
@@ -145,7 +146,7 @@ static struct curl_slist *headers_new(const char *token)
         return NULL;
     str_init(&header);
     str_add_format(&header, "Authorization: Bearer %s", token);
-    struct curl_slist *headers = curl_slist_append(NULL, header.s);
+    struct curl_slist *headers = libcurl.slist_append(NULL, header.s);
     str_fini(&header);
     return headers;
 }
@@ -157,7 +158,7 @@ static int ask_by(const struct way *way, const struct daemon *daemon, bool post,
     struct str url;
     long status = 0;
     int rc = -1;
-    CURL *curl = curl_easy_init();
+    CURL *curl = libcurl.easy_init();
     if (curl == NULL)
         return err_set(e, ERR_SYSTEM, "cannot start libcurl");
     struct curl_slist *headers = headers_new(way->token);
@@ -165,7 +166,7 @@ static int ask_by(const struct way *way, const struct daemon *daemon, bool post,
     str_init(&transfer.body);
     str_add_format(&url, "%s%s", way->base, target);
     set_request(curl, way, post, url.s);
-    curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
+    libcurl.easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
     if (perform(curl, way, post, &transfer, &status, e) == 0) {
         ret->status = status;
         ret->body = transfer.body;
@@ -174,8 +175,8 @@ static int ask_by(const struct way *way, const struct daemon *daemon, bool post,
         str_fini(&transfer.body);
     }
     str_fini(&url);
-    curl_easy_cleanup(curl);
-    curl_slist_free_all(headers);
+    libcurl.easy_cleanup(curl);
+    libcurl.slist_free_all(headers);
     return rc;
 }
 
@@ -315,14 +316,16 @@ static int ask_by_address(const struct daemon *daemon, bool post, const char *ta
 int daemon_ask(const struct daemon *daemon, bool post, const char *target,
                struct daemon_answer *ret, struct err *e)
 {
-    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+    if (libcurl_load(e) != 0)
+        return -1;
+    if (libcurl.global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
         return err_set(e, ERR_SYSTEM, "cannot start libcurl");
     int rc = ask_by_socket(daemon, post, target, ret, e);
     if (rc != 0 && e->code == ERR_NO_DAEMON) {
         err_clear(e);
         rc = ask_by_address(daemon, post, target, ret, e);
     }
-    curl_global_cleanup();
+    libcurl.global_cleanup();
     return rc;
 }
 

@@ -1,8 +1,8 @@
-#include <curl/curl.h>
 #include <stdio.h>
 
 #include "cli.h"
 #include "daemon_client.h"
+#include "libcurl.h"
 #include "names.h"
 
 /* Asks for the snapshot and prints what came of it. */
@@ -10,10 +10,12 @@ static int take_snapshot(const struct daemon *daemon, const char *type, struct e
 {
     struct daemon_answer answer;
     struct str text;
-    char *encoded = curl_easy_escape(NULL, type, 0);
+    if (libcurl_load(e) != 0)
+        return EXIT_FAILED;
+    char *encoded = libcurl.easy_escape(NULL, type, 0);
     str_init(&text);
     str_add_format(&text, "/snapshot?periodicity=%s", encoded == NULL ? "" : encoded);
-    curl_free(encoded);
+    libcurl.free(encoded);
     int status = EXIT_FAILED;
     if (daemon_ask(daemon, true, text.s, &answer, e) != 0) {
         status = cli_exit_status(e->code);

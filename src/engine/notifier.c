@@ -1,11 +1,11 @@
 #include "notifier.h"
 
-#include <curl/curl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "host.h"
+#include "libcurl.h"
 #include "mem.h"
 #include "proc.h"
 #include "str.h"
@@ -67,39 +67,40 @@ static size_t drop_body(char *data, size_t size, size_t count, void *arg)
 static int make_request(const char *url)
 {
     char words[CURL_ERROR_SIZE] = "";
-    CURL *curl = curl_easy_init();
+    CURL *curl = libcurl.easy_init();
     if (curl == NULL) {
         fputs("cannot start libcurl\n", stderr);
         return 1;
     }
-    curl_easy_setopt(curl, CURLOPT_URL, url);
-    curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, words);
-    curl_easy_setopt(curl, CURLOPT_FAILONERROR, 1L);
-    curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
-    curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(curl, CURLOPT_TIMEOUT, (long)NOTIFIER_TIMEOUT);
-    curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(curl, CURLOPT_USERAGENT, "backupd");
-    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, drop_body);
-    CURLcode rc = curl_easy_perform(curl);
+    libcurl.easy_setopt(curl, CURLOPT_URL, url);
+    libcurl.easy_setopt(curl, CURLOPT_ERRORBUFFER, words);
+    libcurl.easy_setopt(curl, CURLOPT_FAILONERROR, 1L);
+    libcurl.easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
+    libcurl.easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
+    libcurl.easy_setopt(curl, CURLOPT_TIMEOUT, (long)NOTIFIER_TIMEOUT);
+    libcurl.easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+    libcurl.easy_setopt(curl, CURLOPT_USERAGENT, "backupd");
+    libcurl.easy_setopt(curl, CURLOPT_WRITEFUNCTION, drop_body);
+    CURLcode rc = libcurl.easy_perform(curl);
     if (rc != CURLE_OK)
-        fprintf(stderr, "%s\n", words[0] != '\0' ? words : curl_easy_strerror(rc));
-    curl_easy_cleanup(curl);
+        fprintf(stderr, "%s\n", words[0] != '\0' ? words : libcurl.easy_strerror(rc));
+    libcurl.easy_cleanup(curl);
     return rc == CURLE_OK ? 0 : 1;
 }
 
 int notifier_main(const char *url, const char *user)
 {
     struct err e = ERR_INIT;
-    if (host_drop_to_user(user, &e) != 0) {
+    /* Not before: nothing of theirs runs as root. */
+    if (host_drop_to_user(user, &e) != 0 || libcurl_load(&e) != 0) {
         fprintf(stderr, "%s\n", e.msg);
         return 1;
     }
-    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+    if (libcurl.global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
         fputs("cannot start libcurl\n", stderr);
         return 1;
     }
     int rc = make_request(url);
-    curl_global_cleanup();
+    libcurl.global_cleanup();
     return rc;
 }

@@ -48,18 +48,19 @@ bool schema_is_damage(int rc)
 
 int schema_complain(sqlite3 *db, const char *what, struct err *e)
 {
-    int sys = sqlite3_system_errno(db);
-    int code = sqlite3_errcode(db);
-    err_set(e, ERR_SYSTEM, "%s: %s", what, sqlite3_errmsg(db));
+    int sys = libsqlite.system_errno(db);
+    int code = libsqlite.errcode(db);
+    err_set(e, ERR_SYSTEM, "%s: %s", what, libsqlite.errmsg(db));
     /* "unable to open database file" and "disk I/O error" do not say why. */
     if (sys != 0 && (code == SQLITE_CANTOPEN || code == SQLITE_IOERR))
-        err_set(e, ERR_SYSTEM, "%s: %s (%s)", what, sqlite3_errmsg(db), strerror(sys));
+        err_set(e, ERR_SYSTEM, "%s: %s (%s)", what, libsqlite.errmsg(db), strerror(sys));
     return -1;
 }
 
 static int execute(sqlite3 *db, const char *sql, const char *what, struct err *e)
 {
-    return sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : schema_complain(db, what, e);
+    return libsqlite.exec(db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0
+                                                                  : schema_complain(db, what, e);
 }
 
 /* The first column of the one row of `sql`, as a number; of `ret_text` (may be NULL) as text. */
@@ -67,20 +68,20 @@ static int query(sqlite3 *db, const char *sql, int64_t *ret, char ret_text[ERR_M
                  struct err *e)
 {
     sqlite3_stmt *statement = NULL;
-    int rc = sqlite3_prepare_v2(db, sql, -1, &statement, NULL);
+    int rc = libsqlite.prepare_v2(db, sql, -1, &statement, NULL);
     if (rc == SQLITE_OK)
-        rc = sqlite3_step(statement);
+        rc = libsqlite.step(statement);
     if (rc != SQLITE_ROW) {
         schema_complain(db, "cannot read it", e);
-        sqlite3_finalize(statement);
+        libsqlite.finalize(statement);
         return -1;
     }
-    *ret = sqlite3_column_int64(statement, 0);
+    *ret = libsqlite.column_int64(statement, 0);
     if (ret_text != NULL) {
-        const unsigned char *text = sqlite3_column_text(statement, 0);
+        const unsigned char *text = libsqlite.column_text(statement, 0);
         snprintf(ret_text, ERR_MSG_MAX, "%s", text == NULL ? "" : (const char *)text);
     }
-    sqlite3_finalize(statement);
+    libsqlite.finalize(statement);
     return 0;
 }
 
@@ -141,7 +142,7 @@ static int migrate(sqlite3 *db, int64_t version, struct err *e)
         if (execute(db, "BEGIN IMMEDIATE", WHAT, e) != 0)
             return -1;
         if (execute(db, MIGRATIONS[version], WHAT, e) != 0 || execute(db, done, WHAT, e) != 0) {
-            sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+            libsqlite.exec(db, "ROLLBACK", NULL, NULL, NULL);
             return -1;
         }
     }
@@ -151,10 +152,10 @@ static int migrate(sqlite3 *db, int64_t version, struct err *e)
 /* What a file may say must not make us run anything. */
 static void harden(sqlite3 *db)
 {
-    sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-    sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);
-    sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_VIEW, 0, NULL);
-    sqlite3_busy_timeout(db, BUSY_MS);
+    libsqlite.db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+    libsqlite.db_config(db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);
+    libsqlite.db_config(db, SQLITE_DBCONFIG_ENABLE_VIEW, 0, NULL);
+    libsqlite.busy_timeout(db, BUSY_MS);
 }
 
 static int check(sqlite3 *db, struct err *e)
@@ -172,7 +173,7 @@ int schema_open(const char *path, sqlite3 **ret, bool *ret_unusable, struct err 
     sqlite3 *db = NULL;
     *ret_unusable = false;
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_PRIVATECACHE;
-    if (sqlite3_open_v2(path, &db, flags, NULL) != SQLITE_OK) {
+    if (libsqlite.open_v2(path, &db, flags, NULL) != SQLITE_OK) {
         /* Out of memory: there is not even a handle that could say so. */
         if (db == NULL)
             return err_set(e, ERR_SYSTEM, "cannot open it: out of memory");
@@ -181,8 +182,8 @@ int schema_open(const char *path, sqlite3 **ret, bool *ret_unusable, struct err 
         *ret = db;
         return 0;
     } else {
-        *ret_unusable = e->code == ERR_PARSE || schema_is_damage(sqlite3_errcode(db));
+        *ret_unusable = e->code == ERR_PARSE || schema_is_damage(libsqlite.errcode(db));
     }
-    sqlite3_close(db);
+    libsqlite.close(db);
     return -1;
 }

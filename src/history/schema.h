@@ -13,10 +13,10 @@
 #ifndef BACKUPD_HISTORY_SCHEMA_H
 #define BACKUPD_HISTORY_SCHEMA_H
 
-#include <sqlite3.h>
 #include <stdbool.h>
 
 #include "err.h"
+#include "libsqlite.h"
 
 /* PRAGMA application_id ("bkpd") and user_version of our files. */
 #define SCHEMA_APPLICATION 0x626b7064

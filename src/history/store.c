@@ -1,6 +1,5 @@
 #include "store.h"
 
-#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -100,7 +99,7 @@ static const int LIMITS[KEPT_KINDS] = {
 
 static int prepare(sqlite3 *db, const char *sql, sqlite3_stmt **ret, struct err *e)
 {
-    return sqlite3_prepare_v3(db, sql, -1, SQLITE_PREPARE_PERSISTENT, ret, NULL) == SQLITE_OK
+    return libsqlite.prepare_v3(db, sql, -1, SQLITE_PREPARE_PERSISTENT, ret, NULL) == SQLITE_OK
                ? 0
                : schema_complain(db, "its tables are not as they should be", e);
 }
@@ -118,12 +117,12 @@ static int prepare_all(struct store *store, struct err *e)
 static void close_database(struct store *store)
 {
     for (int kind = 0; kind < KEPT_KINDS; kind++) {
-        sqlite3_finalize(store->insert[kind]);
-        sqlite3_finalize(store->prune[kind]);
-        sqlite3_finalize(store->recall[kind]);
+        libsqlite.finalize(store->insert[kind]);
+        libsqlite.finalize(store->prune[kind]);
+        libsqlite.finalize(store->recall[kind]);
         store->insert[kind] = store->prune[kind] = store->recall[kind] = NULL;
     }
-    sqlite3_close(store->db);
+    libsqlite.close(store->db);
     store->db = NULL;
 }
 
@@ -134,8 +133,8 @@ static int open_database(struct store *store, const char *path, bool *ret_unusab
     if (prepare_all(store, e) == 0)
         return 0;
     /* SQLITE_ERROR: there is no such table or column. */
-    *ret_unusable =
-        sqlite3_errcode(store->db) == SQLITE_ERROR || schema_is_damage(sqlite3_errcode(store->db));
+    *ret_unusable = libsqlite.errcode(store->db) == SQLITE_ERROR ||
+                    schema_is_damage(libsqlite.errcode(store->db));
     close_database(store);
     return -1;
 }
@@ -171,6 +170,8 @@ static int lock_database(struct store *store, const char *path, struct err *e)
 
 struct store *store_open(const char *path, int64_t now, struct str *news, struct err *e)
 {
+    if (libsqlite_load(e) != 0)
+        return NULL;
     struct store *store = mem_zalloc(1, sizeof(*store));
     bool unusable = false;
     store->lock = -1;
@@ -197,14 +198,14 @@ void store_close(struct store *store)
 
 bool store_is_readonly(const struct store *store)
 {
-    return sqlite3_db_readonly(store->db, "main") == 1;
+    return libsqlite.db_readonly(store->db, "main") == 1;
 }
 
 /* ---- writing ---- */
 
 static int execute(struct store *store, const char *sql, struct err *e)
 {
-    return sqlite3_exec(store->db, sql, NULL, NULL, NULL) == SQLITE_OK
+    return libsqlite.exec(store->db, sql, NULL, NULL, NULL) == SQLITE_OK
                ? 0
                : schema_complain(store->db, "cannot write it", e);
 }
@@ -222,19 +223,19 @@ int store_commit(struct store *store, struct err *e)
 void store_rollback(struct store *store)
 {
     /* SQLite may have done it itself, and then says so. */
-    if (sqlite3_get_autocommit(store->db) == 0)
-        sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
+    if (libsqlite.get_autocommit(store->db) == 0)
+        libsqlite.exec(store->db, "ROLLBACK", NULL, NULL, NULL);
 }
 
 /* Numbers that a signed column cannot hold are no figures of this world. */
 static void bind_size(sqlite3_stmt *statement, int at, uint64_t value)
 {
-    sqlite3_bind_int64(statement, at, value > INT64_MAX ? INT64_MAX : (sqlite3_int64)value);
+    libsqlite.bind_int64(statement, at, value > INT64_MAX ? INT64_MAX : (sqlite3_int64)value);
 }
 
 static void bind_text(sqlite3_stmt *statement, int at, const char *text)
 {
-    sqlite3_bind_text(statement, at, text, -1, SQLITE_STATIC); /* NULL binds NULL */
+    libsqlite.bind_text(statement, at, text, -1, SQLITE_STATIC); /* NULL binds NULL */
 }
 
 /* "ignored unknown safe late failed" */
@@ -253,8 +254,8 @@ static const char *verdict_order(void)
 static void bind_record(sqlite3_stmt *statement, const struct record *record)
 {
     bind_size(statement, 1, record->cycle);
-    sqlite3_bind_int64(statement, 2, record->started);
-    sqlite3_bind_int64(statement, 3, record->time);
+    libsqlite.bind_int64(statement, 2, record->started);
+    libsqlite.bind_int64(statement, 3, record->time);
     bind_size(statement, 4, record->count);
     bind_size(statement, 5, record->failed);
     bind_size(statement, 6, record->sent);
@@ -265,7 +266,7 @@ static void bind_record(sqlite3_stmt *statement, const struct record *record)
     bind_text(statement, 11, record->dataset);
     bind_text(statement, 12, record->start);
     bind_text(statement, 13, record->end);
-    sqlite3_bind_int(statement, 14, record->resumed);
+    libsqlite.bind_int(statement, 14, record->resumed);
     bind_text(statement, 15, verdict_level_name(record->verdict));
     bind_size(statement, 16, record->space[SIDE_LOCAL]);
     bind_size(statement, 17, record->space[SIDE_REMOTE]);
@@ -275,11 +276,11 @@ static void bind_record(sqlite3_stmt *statement, const struct record *record)
 /* Runs a statement that has no rows, and makes it ready for the next time. */
 static int run(struct store *store, sqlite3_stmt *statement, struct err *e)
 {
-    int rc = sqlite3_step(statement) == SQLITE_DONE
+    int rc = libsqlite.step(statement) == SQLITE_DONE
                  ? 0
                  : schema_complain(store->db, "cannot write it", e);
-    sqlite3_reset(statement);
-    sqlite3_clear_bindings(statement);
+    libsqlite.reset(statement);
+    libsqlite.clear_bindings(statement);
     return rc;
 }
 
@@ -293,8 +294,8 @@ int store_write(struct store *store, enum record_kind kind, const struct record 
 int store_prune(struct store *store, int64_t before, struct err *e)
 {
     for (int kind = 0; kind < KEPT_KINDS; kind++) {
-        sqlite3_bind_int64(store->prune[kind], 1, before);
-        sqlite3_bind_int(store->prune[kind], 2, STORE_PRUNE_MAX);
+        libsqlite.bind_int64(store->prune[kind], 1, before);
+        libsqlite.bind_int(store->prune[kind], 2, STORE_PRUNE_MAX);
         if (run(store, store->prune[kind], e) != 0)
             return -1;
     }
@@ -305,13 +306,13 @@ int store_prune(struct store *store, int64_t before, struct err *e)
 
 static uint64_t size_at(sqlite3_stmt *row, int column)
 {
-    sqlite3_int64 value = sqlite3_column_int64(row, column);
+    sqlite3_int64 value = libsqlite.column_int64(row, column);
     return value < 0 ? 0 : (uint64_t)value;
 }
 
 static const char *text_at(sqlite3_stmt *row, int column)
 {
-    return (const char *)sqlite3_column_text(row, column);
+    return (const char *)libsqlite.column_text(row, column);
 }
 
 /* Names that only a later version knows are what is nearest to them here. */
@@ -333,8 +334,8 @@ static enum verdict_level verdict_at(sqlite3_stmt *row)
 
 static void read_row(sqlite3_stmt *row, enum record_kind kind, struct event *ret)
 {
-    struct record record = {.time = sqlite3_column_int64(row, COLUMN_TIME),
-                            .started = sqlite3_column_int64(row, COLUMN_STARTED),
+    struct record record = {.time = libsqlite.column_int64(row, COLUMN_TIME),
+                            .started = libsqlite.column_int64(row, COLUMN_STARTED),
                             .cycle = size_at(row, COLUMN_NUMBER),
                             .count = size_at(row, COLUMN_COUNT),
                             .failed = size_at(row, COLUMN_FAILED),
@@ -346,7 +347,7 @@ static void read_row(sqlite3_stmt *row, enum record_kind kind, struct event *ret
                             .dataset = text_at(row, COLUMN_DATASET),
                             .start = text_at(row, COLUMN_START),
                             .end = text_at(row, COLUMN_END),
-                            .resumed = sqlite3_column_int(row, COLUMN_RESUMED) != 0,
+                            .resumed = libsqlite.column_int(row, COLUMN_RESUMED) != 0,
                             .verdict = verdict_at(row)};
     for (int side = 0; side < SIDE_COUNT; side++)
         record.space[side] = size_at(row, COLUMN_SPACE + side);
@@ -360,15 +361,15 @@ static int recall_kind(struct store *store, enum record_kind kind, int64_t now, 
     struct event event;
     int rc = 0;
     int stepped;
-    sqlite3_bind_int(statement, 1, LIMITS[kind]);
-    sqlite3_bind_int64(statement, 2, now);
-    while ((stepped = sqlite3_step(statement)) == SQLITE_ROW && rc == 0) {
+    libsqlite.bind_int(statement, 1, LIMITS[kind]);
+    libsqlite.bind_int64(statement, 2, now);
+    while ((stepped = libsqlite.step(statement)) == SQLITE_ROW && rc == 0) {
         read_row(statement, kind, &event);
         rc = fn(arg, &event);
     }
     if (rc == 0 && stepped != SQLITE_DONE)
         rc = schema_complain(store->db, "cannot read it", e);
-    sqlite3_reset(statement);
+    libsqlite.reset(statement);
     return rc;
 }
 

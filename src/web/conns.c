@@ -1,7 +1,6 @@
 /* Connections: who is let in, and what becomes of them. */
 #include <errno.h>
 #include <fcntl.h>
-#include <microhttpd.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <stdio.h>
@@ -95,8 +94,8 @@ static void handle_listener(void *arg, short revents)
             continue;
         }
         /* closes the descriptor where it fails */
-        MHD_add_connection(server->backends[tls ? BACKEND_TLS : BACKEND_PLAIN].mhd, fd,
-                           (struct sockaddr *)&peer, len);
+        libmhd.add_connection(server->backends[tls ? BACKEND_TLS : BACKEND_PLAIN].mhd, fd,
+                              (struct sockaddr *)&peer, len);
     }
     server_run(server);
 }
@@ -116,7 +115,7 @@ static void begin_conn(struct backend *backend, struct MHD_Connection *mhd, void
 {
     struct conn *conn = mem_zalloc(1, sizeof(*conn));
     const union MHD_ConnectionInfo *fd =
-        MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
+        libmhd.get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
     socklen_t len = sizeof(conn->peer);
     conn->server = backend->server;
     conn->server->progress++;

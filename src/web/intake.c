@@ -1,5 +1,4 @@
 /* What comes in: the head of a request is looked at before any of its body is read. */
-#include <microhttpd.h>
 #include <netinet/in.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -95,7 +94,7 @@ static enum MHD_Result count_header(void *arg, enum MHD_ValueKind kind, const ch
 static bool is_well_framed(struct request *request)
 {
     struct framing framing = {0};
-    MHD_get_connection_values(request->mhd, MHD_HEADER_KIND, count_header, &framing);
+    libmhd.get_connection_values(request->mhd, MHD_HEADER_KIND, count_header, &framing);
     return !framing.odd && framing.hosts <= 1 && framing.lengths <= 1 && framing.encodings <= 1 &&
            framing.lengths + framing.encodings <= 1;
 }
@@ -190,7 +189,7 @@ enum MHD_Result intake_handle_request(void *arg, struct MHD_Connection *mhd, con
     backend->server->progress++;
     if (request == NULL) {
         const union MHD_ConnectionInfo *info =
-            MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+            libmhd.get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
         request = mem_zalloc(1, sizeof(*request));
         request->conn = info->socket_context;
         request->mhd = mhd;

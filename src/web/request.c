@@ -1,5 +1,4 @@
 /* One request, as those see it who answer. */
-#include <microhttpd.h>
 #include <netinet/in.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -27,12 +26,12 @@ const char *request_path(const struct request *request)
 
 const char *request_query(const struct request *request, const char *key)
 {
-    return MHD_lookup_connection_value(request->mhd, MHD_GET_ARGUMENT_KIND, key);
+    return libmhd.lookup_connection_value(request->mhd, MHD_GET_ARGUMENT_KIND, key);
 }
 
 const char *request_header(const struct request *request, const char *name)
 {
-    return MHD_lookup_connection_value(request->mhd, MHD_HEADER_KIND, name);
+    return libmhd.lookup_connection_value(request->mhd, MHD_HEADER_KIND, name);
 }
 
 void request_address(const struct request *request, char *ret, size_t size)
@@ -76,17 +75,17 @@ static void add_headers(const struct request *request, struct MHD_Response *resp
     };
     bool caches = false;
     for (size_t i = 0; i < sizeof(COMMON) / sizeof(COMMON[0]); i++)
-        MHD_add_response_header(response, COMMON[i][0], COMMON[i][1]);
+        libmhd.add_response_header(response, COMMON[i][0], COMMON[i][1]);
     for (size_t i = 0; i < request->header_count; i++) {
-        MHD_add_response_header(response, request->headers[i].name, request->headers[i].value);
+        libmhd.add_response_header(response, request->headers[i].name, request->headers[i].value);
         caches = caches || strcmp(request->headers[i].name, "Cache-Control") == 0;
     }
     if (!caches)
-        MHD_add_response_header(response, "Cache-Control", "no-store");
+        libmhd.add_response_header(response, "Cache-Control", "no-store");
     if (type != NULL)
-        MHD_add_response_header(response, "Content-Type", type);
+        libmhd.add_response_header(response, "Content-Type", type);
     if (request->refused)
-        MHD_add_response_header(response, "Connection", "close");
+        libmhd.add_response_header(response, "Connection", "close");
 }
 
 static void queue(struct request *request, unsigned status, const char *type,
@@ -99,8 +98,8 @@ static void queue(struct request *request, unsigned status, const char *type,
     add_headers(request, response, type);
     if (!request->refused)
         conn_set_stage(request->conn, STAGE_ANSWERED);
-    request->result = MHD_queue_response(request->mhd, status, response);
-    MHD_destroy_response(response);
+    request->result = libmhd.queue_response(request->mhd, status, response);
+    libmhd.destroy_response(response);
 }
 
 bool request_takes_gzip(const struct request *request)
@@ -145,14 +144,14 @@ void request_respond(struct request *request, unsigned status, const char *type,
     }
     request_set_header(request, "Vary", "Accept-Encoding");
     queue(request, status, type,
-          MHD_create_response_from_buffer_with_free_callback(len, data, free));
+          libmhd.create_response_from_buffer_with_free_callback(len, data, free));
 }
 
 void request_respond_static(struct request *request, unsigned status, const char *type,
                             const void *data, size_t size)
 {
     queue(request, status, type,
-          MHD_create_response_from_buffer(size, (void *)data, MHD_RESPMEM_PERSISTENT));
+          libmhd.create_response_from_buffer(size, (void *)data, MHD_RESPMEM_PERSISTENT));
 }
 
 void request_respond_text(struct request *request, unsigned status, const char *fmt, ...)
@@ -172,7 +171,7 @@ void request_wait(struct request *request)
 {
     request->waiting = true;
     request->result = MHD_YES;
-    MHD_suspend_connection(request->mhd);
+    libmhd.suspend_connection(request->mhd);
 }
 
 void request_wake(struct request *request)
@@ -180,7 +179,7 @@ void request_wake(struct request *request)
     if (!request->waiting)
         return;
     request->waiting = false;
-    MHD_resume_connection(request->mhd);
+    libmhd.resume_connection(request->mhd);
     server_run_soon(request->conn->server);
 }
 
@@ -198,7 +197,7 @@ static ssize_t read_stream(void *arg, uint64_t at, char *buf, size_t max)
         return MHD_CONTENT_READER_END_OF_STREAM;
     if (got == 0) {
         reader->asleep = true;
-        MHD_suspend_connection(reader->mhd);
+        libmhd.suspend_connection(reader->mhd);
     }
     return (ssize_t)got;
 }
@@ -219,7 +218,7 @@ static void wake_reader(void *arg)
         return;
     reader->asleep = false;
     reader->moved_ms = clock_monotonic_ms();
-    MHD_resume_connection(reader->mhd);
+    libmhd.resume_connection(reader->mhd);
 }
 
 void request_stream(struct request *request, struct stream *stream, const char *id)
@@ -236,10 +235,10 @@ void request_stream(struct request *request, struct stream *stream, const char *
     reader->mhd = request->mhd;
     reader->client = stream_join(stream, id);
     stream_set_owner(reader->client, reader);
-    MHD_set_connection_option(request->mhd, MHD_CONNECTION_OPTION_TIMEOUT, 0U);
+    libmhd.set_connection_option(request->mhd, MHD_CONNECTION_OPTION_TIMEOUT, 0U);
     queue(request, MHD_HTTP_OK, "text/event-stream",
-          MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 4096, read_stream, reader,
-                                            free_reader));
+          libmhd.create_response_from_callback(MHD_SIZE_UNKNOWN, 4096, read_stream, reader,
+                                               free_reader));
 }
 
 void server_wake_stream(struct server *server, struct stream *stream)

@@ -1,4 +1,3 @@
-#include <microhttpd.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -62,7 +61,7 @@ static int64_t next_run_ms(const struct server *server)
             continue;
         if (backend->watch == NULL)
             next = POLL_TICK_MS < next ? POLL_TICK_MS : next;
-        if (MHD_get_timeout(backend->mhd, &timeout) == MHD_YES &&
+        if (libmhd.get_timeout(backend->mhd, &timeout) == MHD_YES &&
             timeout < (MHD_UNSIGNED_LONG_LONG)next)
             next = (int64_t)timeout;
     }
@@ -97,7 +96,7 @@ void server_run(struct server *server)
     server->running = true;
     for (int i = 0; i < BACKEND_COUNT; i++)
         if (server->backends[i].mhd != NULL)
-            MHD_run(server->backends[i].mhd);
+            libmhd.run(server->backends[i].mhd);
     server->running = false;
     set_timer(server, pause_ms(server));
 }
@@ -157,7 +156,7 @@ static int start_backend(struct server *server, int which, struct err *e)
 {
     struct backend *backend = &server->backends[which];
     const struct settings *settings = server->spec.settings;
-    bool epoll = MHD_is_feature_supported(MHD_FEATURE_EPOLL) == MHD_YES;
+    bool epoll = libmhd.is_feature_supported(MHD_FEATURE_EPOLL) == MHD_YES;
     unsigned flags = MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG |
                      (epoll ? MHD_USE_EPOLL : 0U) | (which == BACKEND_TLS ? MHD_USE_TLS : 0U);
     struct MHD_OptionItem tls[] = {
@@ -168,7 +167,7 @@ static int start_backend(struct server *server, int which, struct err *e)
     struct MHD_OptionItem none[] = {{MHD_OPTION_END, 0, NULL}};
     backend->server = server;
     backend->is_tls = which == BACKEND_TLS;
-    backend->mhd = MHD_start_daemon(
+    backend->mhd = libmhd.start_daemon(
         flags, 0, NULL, NULL, intake_handle_request, backend, MHD_OPTION_EXTERNAL_LOGGER,
         ignore_words, NULL, MHD_OPTION_CONNECTION_LIMIT,
         (unsigned)(WEB_CONNECTIONS_MAX + WEB_CONNECTIONS_UNIX), MHD_OPTION_CONNECTION_MEMORY_LIMIT,
@@ -185,7 +184,7 @@ static int start_backend(struct server *server, int which, struct err *e)
                              "tls_cert and tls_key under [web]"
                            : "libmicrohttpd does not start");
     const union MHD_DaemonInfo *info =
-        epoll ? MHD_get_daemon_info(backend->mhd, MHD_DAEMON_INFO_EPOLL_FD) : NULL;
+        epoll ? libmhd.get_daemon_info(backend->mhd, MHD_DAEMON_INFO_EPOLL_FD) : NULL;
     if (info != NULL && info->epoll_fd >= 0)
         backend->watch =
             loop_add_fd(server->spec.loop, info->epoll_fd, POLLIN, handle_backend, backend);
@@ -199,7 +198,7 @@ struct server *server_new(const struct server_spec *spec, struct err *e)
     if (start_backend(server, BACKEND_PLAIN, e) != 0 ||
         (spec->settings->tls_cert[0] != '\0' && start_backend(server, BACKEND_TLS, e) != 0)) {
         if (server->backends[BACKEND_PLAIN].mhd != NULL)
-            MHD_stop_daemon(server->backends[BACKEND_PLAIN].mhd);
+            libmhd.stop_daemon(server->backends[BACKEND_PLAIN].mhd);
         free(server);
         return NULL;
     }

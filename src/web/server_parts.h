@@ -2,8 +2,7 @@
 #ifndef BACKUPD_WEB_SERVER_PARTS_H
 #define BACKUPD_WEB_SERVER_PARTS_H
 
-#include <microhttpd.h>
-
+#include "libmhd.h"
 #include "server.h"
 
 #define HEADERS_MAX 6

@@ -16,6 +16,7 @@
 #include "event_json.h"
 #include "guard.h"
 #include "host.h"
+#include "libmhd.h"
 #include "lines.h"
 #include "loop.h"
 #include "projection.h"
@@ -317,8 +318,8 @@ int web_main(const char *user, const char *folder, const char *sockets)
     lines_init(&web.lines, SETTINGS_LINE_MAX);
     str_init(&web.unsent);
     raise_limit();
-    if (e.code != ERR_NONE || set_up(&web, &e) != 0 || unblock_engine(&e) != 0 ||
-        read_settings(&web, &e) != 0 || serve(&web, count, &e) != 0 ||
+    if (e.code != ERR_NONE || libmhd_load(&e) != 0 || set_up(&web, &e) != 0 ||
+        unblock_engine(&e) != 0 || read_settings(&web, &e) != 0 || serve(&web, count, &e) != 0 ||
         confine(user, folder, &e) != 0) {
         complain(&e);
         return 1;

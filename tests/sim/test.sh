@@ -1346,23 +1346,85 @@ test_a_file_of_facts_that_is_spoilt_costs_a_long_listing_and_nothing_else() {
     assert_said 'the next start lists all snapshots at length' # where a folder is in its place
 }
 
-# Of its own: the pages of shared libraries, which it has in common with others, are not counted.
-test_an_idle_engine_keeps_less_than_10_mb_for_a_thousand_datasets_of_a_hundred_snapshots() {
+# A thousand datasets of a hundred snapshots on either side, with the bookmarks that cycles leave.
+config_many() {
+    sim make-tree -l tank/many -r vault/many -k 100 1000 100
+    # shellcheck disable=SC2016 # awk's
+    find "$DIR/state/local/tank/many" -name @ -exec awk -F '\t' -v OFS='\t' '
+        function add() { if (file) print "B", "backupd-" guid, rest, 0, 0 >>file; close(file) }
+        FNR == 1 { add(); file = FILENAME }
+        /^S/ { guid = $3; rest = $3 OFS $4 OFS $5 OFS $6 }
+        END { add() }' {} +
+    printf '[local]\nroot = "tank/many"\n[remote]\nroot = "vault/many"\nssh_host = "root@nas"\n' >"$DIR/backupd.toml"
+    printf '[%s.policy]\nhourly = 1000\n' local remote >>"$DIR/backupd.toml"
+    printf '[history]\npath = ""\n' >>"$DIR/backupd.toml"
+}
+
+test_an_idle_engine_is_resident_with_less_than_10_mb_for_a_thousand_datasets_of_a_hundred_snapshots_a_side() {
     local kept backupd=$backupd
     [ -r /proc/self/status ] || skip 'there is no /proc'
     # A sanitizer keeps what is freed.
     ! grep -q __asan_init "$backupd" || backupd=$here/../../build/backupd
     { [ -x "$backupd" ] && ! grep -q __asan_init "$backupd"; } || skip 'there is no backupd without a sanitizer'
-    sim make-tree -l tank/many 1000 100
-    printf '[local]\nroot = "tank/many"\n[local.policy]\nhourly = 1000\n[history]\npath = ""\n' >"$DIR/backupd.toml"
+    config_many
     start_daemon
     next_cycle
+    assert_not_called 'zfs (send|bookmark|destroy)' # it is a cycle with nothing to do
     for _ in {1..50}; do
-        kept=$(awk '$1 == "RssAnon:" { print $2 }' "/proc/$daemon/status")
+        kept=$(awk '$1 == "VmRSS:" { print $2 }' "/proc/$daemon/status")
         [ "$kept" -ge 10000 ] || return 0
         sleep 0.1
     done
-    fail "it keeps $kept KiB"
+    fail "$kept KiB are resident"
+}
+
+# maps PID PATTERN: whether it has such a file mapped.
+maps() { grep -qE "$2" "/proc/$1/maps"; }
+
+test_what_only_the_web_process_and_commands_need_is_not_mapped_in_the_engine() {
+    local web
+    [ -r /proc/self/maps ] || skip 'there is no /proc'
+    settled_daemon
+    web=$(pgrep -P $daemon -f web-role)
+    maps $daemon 'libjansson' || fail 'its libraries are not seen'
+    maps "$web" 'libmicrohttpd' || fail 'the web process has another library, so this looks for the wrong one'
+    ! maps $daemon 'lib(microhttpd|curl|sqlite3|gnutls|ssl|crypto)' ||
+        fail "$(grep -oE 'lib(microhttpd|curl|sqlite3|gnutls|ssl|crypto).*' /proc/$daemon/maps | sort -u)"
+}
+
+# without_libraries ARGUMENT...: the program, with STATUS and output as of `once`, where those libraries are broken.
+without_libraries() {
+    STATUS=0
+    LD_LIBRARY_PATH=$DIR/broken "$backupd" "$@" >"$DIR/out" 2>&1 </dev/null || STATUS=$?
+}
+
+test_what_lacks_a_library_names_it_and_all_else_goes_on_without() {
+    local name user
+    config ssh
+    user=$(id -un)
+    [ "$user" != root ] || user=nobody
+    chmod 711 "$top" # the notifier must find them, too
+    mkdir "$DIR/broken"
+    for name in libcurl.so.4 libmicrohttpd.so.12 libsqlite3.so.0; do echo broken >"$DIR/broken/$name"; done
+    without_libraries -config "$DIR/backupd.toml" -once
+    assert_status 0
+    for name in status 'snapshot daily'; do
+        # shellcheck disable=SC2086 # words
+        without_libraries -config "$DIR/backupd.toml" $name
+        assert_status 1
+        assert_said 'backupd: cannot load a library: '
+        assert_said 'libcurl.so.4'
+    done
+    without_libraries notifier-role http://127.0.0.1:9/ "$user"
+    assert_status 1
+    assert_said 'libcurl.so.4'
+    without_libraries web-role "$user" "$DIR" 0
+    assert_status 1
+    assert_said 'libmicrohttpd.so.12'
+    without_libraries history-role "$DIR/history.sqlite" 1000
+    assert_status 0
+    assert_said 'libsqlite3.so.0'
+    assert_said 'backups go on'
 }
 
 facts_fail() {
