@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""counting.py [--check | --all] [OPTIONS] [BACKUPD [METER]]: what a cycle costs, counted at the command line.
+"""counting.py [--check | --answers | --all] [OPTIONS] [BACKUPD [METER]]: what a cycle costs, counted at the command line.
 
 zfs and ssh are bench/counting's: they keep a tree of N datasets with M snapshots on two machines, log every process,
 and take as long as they are told to. The real daemon runs over ssh; after its first cycle SIGUSR1 starts the one
@@ -10,6 +10,7 @@ hold exactly the snapshots that they should.
   --all            every N and M of 10, 100 and 1000 with every workload (hours), not the choice of some minutes
   --only PATTERN   rows whose title has the pattern, like 'no-op' or 'new 100x'
   --no-syncoid     without it
+  --answers        nothing but how long people wait for an answer while cycles over 1000x1000 run
   --svg FILE       writes the picture of the processes of a no-op cycle
 
 Exit status 1: a bar was missed, or a run did not arrive where it should.
@@ -23,10 +24,12 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / "counting"))
 
+import answers
 import picture
 import worlds
 from worlds import Failed, Figures
@@ -156,6 +159,73 @@ def format_row(row):
     )
 
 
+# --- how long people wait ---
+
+ANSWERS_N, ANSWERS_M, ANSWERS_CYCLES = 1000, 1000, 3
+WAIT_MAX = TURN_MAX = 0.1
+AFTER = 4  # seconds: what the end of a cycle costs comes after it
+
+
+@dataclasses.dataclass
+class Answers:
+    """While the first cycle of a daemon runs, or some more of it: seconds."""
+
+    title: str
+    waits: dict  # by method, in order
+    turns: tuple  # how many, the longest of the processor, the longest by the clock
+
+
+def run_answers(options, top):
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="w.", dir=top))
+    world = worlds.World(folder / "w", options.meter, ANSWERS_N, ANSWERS_M)
+    world.add_bookmarks()
+    world.set_delays(NONE)
+    turns = answers.Turns(folder / "turns")
+    env = {"LD_PRELOAD": str(options.meter.with_name("turns.so")), "METER_TURNS": str(folder / "turns")}
+    asking, found = [], []
+
+    def settle(title):
+        time.sleep(AFTER)
+        found.append(Answers(f"{title} {ANSWERS_N}x{ANSWERS_M}", asking.pop().stop(), turns.read()))
+        turns.clear()
+
+    daemon = worlds.Backupd(
+        world, options.backupd, 1000000, env, lambda started: asking.append(answers.Askers(started.port))
+    )
+    try:
+        settle("first")
+        asking.append(answers.Askers(daemon.port))
+        for _ in range(ANSWERS_CYCLES):
+            daemon.run()
+        settle("no-op")
+    finally:
+        daemon.end()
+        shutil.rmtree(folder, ignore_errors=True)
+    return found
+
+
+def percentile(waits, part):
+    return waits[min(len(waits) - 1, int(len(waits) * part))]
+
+
+def print_answers(found):
+    print(f"{'answers while':17} {'':4} {'asked':>6} {'median':>8} {'99th':>8} {'longest, ms':>12}")
+    for row in found:
+        for method, waits in sorted(row.waits.items()):
+            figures = [1000 * w for w in (percentile(waits, 0.5), percentile(waits, 0.99), waits[-1])]
+            print(f"{row.title:17} {method:4} {len(waits):6} {figures[0]:8.1f} {figures[1]:8.1f} {figures[2]:12.1f}")
+        print(f"{row.title:17} {'turn':4} {row.turns[0]:6} {'':8} {'':8} {1000 * row.turns[1]:12.1f} of the processor")
+
+
+def answer_bars(found):
+    bars_of = []
+    for row in found:
+        for method, waits in sorted(row.waits.items()):
+            bars_of.append((f"{row.title}: longest wait for a {method}", waits[-1], WAIT_MAX, " s"))
+        bars_of.append((f"{row.title}: longest turn of the loop, CPU", row.turns[1], TURN_MAX, " s"))
+    return bars_of
+
+
 # --- bars ---
 
 ZFS_MAX, SSH_MAX, HANDSHAKES_MAX, TRIPS_MAX, SLACK = 2, 2, 0, 3, 0.1
@@ -181,9 +251,9 @@ def bars(rows):
     return found
 
 
-def print_bars(rows):
+def print_bars(found):
     missed = 0
-    for sentence, figure, limit, unit in bars(rows):
+    for sentence, figure, limit, unit in found:
         shown = (f"{figure:.2f}", f"{limit:.2f}") if unit else (figure, limit)
         missed += figure > limit
         print(f"{'MISS' if figure > limit else 'pass'}  {sentence}: {shown[0]}{unit} (at most {shown[1]}{unit})")
@@ -258,14 +328,26 @@ def sweep(options, top):
         options.svg.write_text(picture.draw(no_op_processes(rows)))
     failed = sum(bool(row.failed) for row in rows)
     print()
-    missed = print_bars(rows)
+    answered = run_answers(options, top) if options.only is None else []
+    if answered:
+        print_answers(answered)
+        print()
+    missed = print_bars(bars(rows) + answer_bars(answered))
     print(f"\n{len(rows)} cycles, {failed} did not arrive; {missed} bars missed")
     return 1 if failed or missed else 0
+
+
+def answer(options, top):
+    found = run_answers(options, top)
+    print_answers(found)
+    print()
+    return 1 if print_bars(answer_bars(found)) else 0
 
 
 def main():
     parser = argparse.ArgumentParser(usage=__doc__)
     parser.add_argument("--check", action="store_true")
+    parser.add_argument("--answers", action="store_true")
     parser.add_argument("--all", action="store_true")
     parser.add_argument("--only")
     parser.add_argument("--no-syncoid", action="store_true")
@@ -280,7 +362,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix="counting.") as top:
         if options.check:
             return check(options.backupd, options.meter, top)
-        return sweep(options, top)
+        return answer(options, top) if options.answers else sweep(options, top)
 
 
 if __name__ == "__main__":

@@ -194,12 +194,12 @@ TICK = os.sysconf("SC_CLK_TCK")
 class Backupd:
     """The daemon, from its first cycle on."""
 
-    def __init__(self, world, program, keep):
+    def __init__(self, world, program, keep, env=None, on_start=lambda daemon: None):
         config = world.folder / "backupd.toml"
         config.write_text(CONFIG.format(copy=COPY, folder=world.folder, keep=keep))
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+            self.port = probe.getsockname()[1]
         self.world = world
         self.log_path = world.folder / "backupd.log"
         self.reader = None
@@ -207,12 +207,13 @@ class Backupd:
         self.summary = ""
         begin = world.log_size()
         self.process = subprocess.Popen(
-            [program, "-config", config, "-addr", f"127.0.0.1:{port}", "-logfile", self.log_path],
-            env=world.env,
+            [program, "-config", config, "-addr", f"127.0.0.1:{self.port}", "-logfile", self.log_path],
+            env={**world.env, **(env or {})},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
+        on_start(self)
         self.await_cycle(1)
         self.first = read_log(world, begin)
 

@@ -43,7 +43,9 @@ void listing_fini(struct listing *listing)
 {
     lines_fini(&listing->lines);
     free(listing->learned);
+    free(listing->guids);
     listing->learned = NULL;
+    listing->guids = NULL;
 }
 
 /* ERR_PARSE with the line's number and its beginning, tabs and other such bytes escaped. */
@@ -286,48 +288,50 @@ int listing_feed(struct listing *listing, const char *data, size_t len, struct e
     return rc;
 }
 
-/* Guids of one dataset at a time, by open addressing; a stamp empties it for the next one. */
-struct guid_set {
-    struct guid_slot {
-        uint64_t guid;
-        size_t stamp;
-        size_t place;
-    } * v;
-    size_t slot_count; /* a power of two, at least twice the largest dataset */
+/* ---- the end ---- */
+
+/* Of the set of one dataset's guids, by open addressing; a stamp empties it for the next one. */
+struct guid_slot {
+    uint64_t guid;
+    size_t stamp;
+    size_t place;
 };
 
-/* Adds the guid of place `place`; returns the place that had it before, or SIZE_MAX. */
-static size_t guid_set_add(struct guid_set *set, size_t stamp, uint64_t guid, size_t place)
+/* Makes room: a power of two, at least twice the largest dataset. */
+static void make_guid_set(struct listing *listing)
 {
-    size_t at = (guid * 0x9e3779b97f4a7c15U >> 24) & (set->slot_count - 1);
-    for (; set->v[at].stamp == stamp; at = (at + 1) & (set->slot_count - 1))
-        if (set->v[at].guid == guid)
-            return set->v[at].place;
-    set->v[at] = (struct guid_slot){.guid = guid, .stamp = stamp, .place = place};
+    const struct inventory *inv = listing->inv;
+    listing->slot_count = 16;
+    for (size_t i = 0; i < inv->n; i++)
+        while (listing->slot_count < inv->v[i]->side[listing->side].snapshots.n * 2)
+            listing->slot_count *= 2;
+    listing->guids = mem_zalloc(listing->slot_count, sizeof(*listing->guids));
+}
+
+/* Adds the guid of place `place`; returns the place that had it before, or SIZE_MAX. */
+static size_t guid_set_add(struct listing *listing, size_t stamp, uint64_t guid, size_t place)
+{
+    struct guid_slot *v = listing->guids;
+    size_t at = (guid * 0x9e3779b97f4a7c15U >> 24) & (listing->slot_count - 1);
+    for (; v[at].stamp == stamp; at = (at + 1) & (listing->slot_count - 1))
+        if (v[at].guid == guid)
+            return v[at].place;
+    v[at] = (struct guid_slot){.guid = guid, .stamp = stamp, .place = place};
     return SIZE_MAX;
 }
 
-static int check_guids_once(const struct listing *listing, struct err *e)
+static int check_guids_once(struct listing *listing, size_t i, struct err *e)
 {
-    const struct inventory *inv = listing->inv;
-    struct guid_set set = {.slot_count = 16};
-    int rc = 0;
-    for (size_t i = 0; i < inv->n; i++)
-        while (set.slot_count < inv->v[i]->side[listing->side].snapshots.n * 2)
-            set.slot_count *= 2;
-    set.v = mem_zalloc(set.slot_count, sizeof(*set.v));
-    for (size_t i = 0; i < inv->n && rc == 0; i++) {
-        const struct snapset *snaps = &inv->v[i]->side[listing->side].snapshots;
-        for (size_t k = 0; k < snaps->n && rc == 0; k++) {
-            size_t before = guid_set_add(&set, i + 1, snaps->v[k].guid, k);
-            if (before != SIZE_MAX)
-                rc = err_set(e, ERR_PARSE, "the listing of %s%s has the guid %llu twice: @%s, @%s",
-                             listing->root.s, inv->v[i]->name, (unsigned long long)snaps->v[k].guid,
-                             snaps->v[before].name, snaps->v[k].name);
-        }
+    const struct dataset *ds = listing->inv->v[i];
+    const struct snapset *snaps = &ds->side[listing->side].snapshots;
+    for (size_t k = 0; k < snaps->n; k++) {
+        size_t before = guid_set_add(listing, i + 1, snaps->v[k].guid, k);
+        if (before != SIZE_MAX)
+            return err_set(e, ERR_PARSE, "the listing of %s%s has the guid %llu twice: @%s, @%s",
+                           listing->root.s, ds->name, (unsigned long long)snaps->v[k].guid,
+                           snaps->v[before].name, snaps->v[k].name);
     }
-    free(set.v);
-    return rc;
+    return 0;
 }
 
 /* Facts outlive the listing, and so nothing is learned from one that is refused. */
@@ -337,13 +341,16 @@ static void learn(const struct listing *listing, const struct snapshot *v, size_
         facts_add(listing->inv->facts, listing->side, v[i].guid, v[i].creation, v[i].size);
 }
 
-static void learn_from_inventory(const struct listing *listing)
+static void keep_dataset(const struct listing *listing, struct dataset *ds)
 {
-    for (size_t i = 0; i < listing->inv->n; i++) {
-        const struct holding *holding = &listing->inv->v[i]->side[listing->side];
+    struct holding *holding = &ds->side[listing->side];
+    if (listing->kind == LISTING_SNAPSHOTS && listing->inv->facts != NULL) {
         learn(listing, holding->snapshots.v, holding->snapshots.n);
         learn(listing, holding->bookmarks.v, holding->bookmarks.n);
     }
+    if (listing->kind == LISTING_NAMES && listing->inv->facts != NULL)
+        inventory_complete_dataset(listing->inv, ds, listing->side);
+    holding->listed = holding->listed || holding->exists;
 }
 
 void listing_end_partly(struct listing *listing)
@@ -353,7 +360,8 @@ void listing_end_partly(struct listing *listing)
         learn(listing, listing->learned, listing->learned_count);
 }
 
-int listing_end(struct listing *listing, struct err *e)
+/* Whether its text is whole. */
+static int end_lines(struct listing *listing, struct err *e)
 {
     if (listing->failed)
         return err_set(e, ERR_PARSE, "the listing was not understood");
@@ -371,17 +379,48 @@ int listing_end(struct listing *listing, struct err *e)
         return err_set(e, ERR_PARSE,
                        "zfs list succeeded and printed nothing: what runs there is not zfs");
     listing_end_partly(listing);
+    return 0;
+}
+
+/* Goes over datasets until `portion` is used up: first all are checked, then all are kept. */
+static int end_datasets(struct listing *listing, size_t portion, struct err *e)
+{
+    struct inventory *inv = listing->inv;
+    for (size_t done = 0; done < portion; listing->ended++) {
+        if (listing->ended == inv->n && listing->is_checked)
+            return 0;
+        if (listing->ended == inv->n) {
+            listing->is_checked = true;
+            listing->ended = 0;
+        }
+        struct dataset *ds = inv->v[listing->ended];
+        if (listing->is_checked)
+            keep_dataset(listing, ds);
+        else if (check_guids_once(listing, listing->ended, e) != 0)
+            return -1;
+        const struct holding *holding = &ds->side[listing->side];
+        done += 1 + holding->snapshots.n + holding->bookmarks.n;
+    }
+    return LISTING_MORE;
+}
+
+int listing_end_some(struct listing *listing, size_t portion, struct err *e)
+{
+    if (listing->guids != NULL)
+        return end_datasets(listing, portion, e);
+    if (end_lines(listing, e) != 0)
+        return -1;
     if (listing->kind != LISTING_SNAPSHOTS && listing->kind != LISTING_NAMES)
         return 0;
-    if (check_guids_once(listing, e) != 0)
-        return -1;
-    if (listing->kind == LISTING_SNAPSHOTS && listing->inv->facts != NULL)
-        learn_from_inventory(listing);
-    if (listing->kind == LISTING_NAMES && listing->inv->facts != NULL)
-        inventory_complete(listing->inv, listing->side);
-    for (size_t i = 0; i < listing->inv->n; i++) {
-        struct holding *holding = &listing->inv->v[i]->side[listing->side];
-        holding->listed = holding->listed || holding->exists;
-    }
-    return 0;
+    make_guid_set(listing);
+    return listing->inv->n == 0 ? 0 : end_datasets(listing, portion, e);
+}
+
+int listing_end(struct listing *listing, struct err *e)
+{
+    int rc;
+    do
+        rc = listing_end_some(listing, SIZE_MAX, e);
+    while (rc == LISTING_MORE);
+    return rc;
 }

@@ -49,6 +49,12 @@ struct listing {
     struct snapshot *learned; /* facts: what lines said, until it is certain that they are whole */
     size_t learned_count, learned_cap;
     bool failed; /* a line was not understood: listing_end fails too */
+
+    /* Where its end has come to. */
+    struct guid_slot *guids; /* NULL: it has not begun */
+    size_t slot_count;
+    size_t ended; /* datasets before this one are done: checked or, once all are, kept */
+    bool is_checked;
 };
 
 /* Prepares to read a listing of `root` and what is below it. `inv` and `root.s` must outlive it. */
@@ -75,6 +81,15 @@ int listing_feed(struct listing *listing, const char *data, size_t len, struct e
  * inventory.
  */
 int listing_end(struct listing *listing, struct err *e);
+
+/*
+ * The same bit by bit, for whoever has others to answer: returns LISTING_MORE until it was called
+ * often enough, and goes over about `portion` snapshots each time, or over one dataset that has
+ * more. In between only lines of other listings may come into the inventory, and it may not be
+ * sorted.
+ */
+#define LISTING_MORE 1
+int listing_end_some(struct listing *listing, size_t portion, struct err *e);
 
 /*
  * The end of LISTING_FACTS whose program failed for some of the names, and printed the others. What

@@ -91,43 +91,63 @@ static int compare_names(const void *a, const void *b)
     return cx - cy;
 }
 
-void inventory_sort(struct inventory *inv)
+void inventory_sort_datasets(struct inventory *inv)
 {
     if (inv->n > 1)
         qsort(inv->v, inv->n, sizeof(struct dataset *), compare_names);
-    for (size_t i = 0; i < inv->n; i++) {
-        for (int side = 0; side < SIDE_COUNT; side++) {
-            snapset_sort(&inv->v[i]->side[side].snapshots);
-            snapset_sort(&inv->v[i]->side[side].bookmarks);
-        }
+}
+
+void dataset_sort(struct dataset *ds)
+{
+    for (int side = 0; side < SIDE_COUNT; side++) {
+        snapset_sort(&ds->side[side].snapshots);
+        snapset_sort(&ds->side[side].bookmarks);
     }
+}
+
+void inventory_sort(struct inventory *inv)
+{
+    inventory_sort_datasets(inv);
+    for (size_t i = 0; i < inv->n; i++)
+        dataset_sort(inv->v[i]);
+}
+
+size_t dataset_size(const struct dataset *ds)
+{
+    size_t size = 1;
+    for (int side = 0; side < SIDE_COUNT; side++)
+        size += ds->side[side].snapshots.n + ds->side[side].bookmarks.n;
+    return size;
 }
 
 /* So many snapshots ahead the memory of their facts is asked for. */
 #define AHEAD 12
 
+/* Returns how many are not bare any more. */
 static size_t complete(const struct inventory *inv, struct snapset *set)
 {
-    size_t bare = 0;
+    size_t completed = 0;
     for (size_t i = 0; i < set->n; i++) {
-        if (i + AHEAD < set->n)
+        if (i + AHEAD < set->n && (set->v[i + AHEAD].flags & SNAPSHOT_BARE))
             facts_expect(inv->facts, set->v[i + AHEAD].guid);
-        if (!(set->v[i].flags & SNAPSHOT_BARE))
+        if (!(set->v[i].flags & SNAPSHOT_BARE) || !facts_recall(inv->facts, &set->v[i]))
             continue;
-        if (facts_recall(inv->facts, &set->v[i]))
-            set->v[i].flags &= ~(unsigned)SNAPSHOT_BARE;
-        else
-            bare++;
+        set->v[i].flags &= ~(unsigned)SNAPSHOT_BARE;
+        completed++;
     }
-    return bare;
+    return completed;
+}
+
+void inventory_complete_dataset(struct inventory *inv, struct dataset *ds, enum side side)
+{
+    inv->bare[side] -= complete(inv, &ds->side[side].snapshots);
+    inv->bare[side] -= complete(inv, &ds->side[side].bookmarks);
 }
 
 void inventory_complete(struct inventory *inv, enum side side)
 {
-    inv->bare[side] = 0;
     for (size_t i = 0; i < inv->n; i++)
-        inv->bare[side] += complete(inv, &inv->v[i]->side[side].snapshots) +
-                           complete(inv, &inv->v[i]->side[side].bookmarks);
+        inventory_complete_dataset(inv, inv->v[i], side);
 }
 
 static void add(struct inventory *inv, struct snapset *set, const struct snapshot *snap)

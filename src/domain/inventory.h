@@ -53,14 +53,24 @@ struct dataset *inventory_get(struct inventory *inv, const char *name);
 /* Orders the datasets by name, parents before their children, and every snapset of theirs. */
 void inventory_sort(struct inventory *inv);
 
+/* The two parts of that: the order of the datasets, and the snapsets of one of them. */
+void inventory_sort_datasets(struct inventory *inv);
+void dataset_sort(struct dataset *ds);
+
+/* What going over it once costs, for whoever does so in portions: its snapshots and bookmarks on
+ * both sides, and 1. */
+size_t dataset_size(const struct dataset *ds);
+
 /* Adds a snapshot or bookmark; the name is copied into the pool. */
 void inventory_add_snapshot(struct inventory *inv, struct dataset *ds, enum side side,
                             const struct snapshot *snap);
 void inventory_add_bookmark(struct inventory *inv, struct dataset *ds, enum side side,
                             const struct snapshot *bookmark);
 
-/* Completes what is SNAPSHOT_BARE on a side from the facts, and counts anew what still is. */
+/* Completes what is SNAPSHOT_BARE on a side from the facts, and takes it off inv->bare; the other
+ * one of a dataset alone. */
 void inventory_complete(struct inventory *inv, enum side side);
+void inventory_complete_dataset(struct inventory *inv, struct dataset *ds, enum side side);
 
 /* Empties what is known of one side of a dataset, for a fresh listing. */
 void holding_clear(struct holding *holding);

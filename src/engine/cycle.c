@@ -16,9 +16,11 @@ struct cycle {
     struct cycle_spec spec;
     struct inventory inv;
     struct discovery *discovery;
-    int64_t began_ms;  /* monotonic; no listing is older */
-    struct err error;  /* what fails the cycle as a whole */
-    struct crew *crew; /* NULL: the listings are not complete yet */
+    int64_t began_ms;        /* monotonic; no listing is older */
+    struct err error;        /* what fails the cycle as a whole */
+    struct crew *crew;       /* NULL: the listings are not complete yet */
+    size_t planned;          /* datasets of the inventory, in its order */
+    struct loop_timer *next; /* the next ones */
     uint64_t datasets, failed;
     bool stopping, finished;
 };
@@ -264,6 +266,24 @@ static void plan_or_leave(struct cycle *cycle, const struct dataset *ds)
     }
 }
 
+/* A turn's worth; crew_start follows the last. What others want meanwhile is answered. */
+static void plan_some(void *arg)
+{
+    struct cycle *cycle = arg;
+    cycle->next = NULL;
+    for (size_t done = 0; cycle->planned < cycle->inv.n && done < CYCLE_PORTION;) {
+        struct dataset *ds = cycle->inv.v[cycle->planned++];
+        done += dataset_size(ds);
+        dataset_sort(ds);
+        cycle->datasets++;
+        plan_or_leave(cycle, ds);
+    }
+    if (cycle->planned < cycle->inv.n)
+        cycle->next = loop_add_timer(cycle->spec.loop, 0, plan_some, cycle);
+    else
+        crew_start(cycle->crew);
+}
+
 static void plan_all(void *arg, const struct err *e)
 {
     struct cycle *cycle = arg;
@@ -276,15 +296,11 @@ static void plan_all(void *arg, const struct err *e)
         finish(cycle);
         return;
     }
-    inventory_sort(&cycle->inv);
+    inventory_sort_datasets(&cycle->inv);
     mark_listed(cycle);
     if (cycle->inv.facts != NULL)
         facts_end(cycle->inv.facts);
-    for (size_t i = 0; i < cycle->inv.n; i++) {
-        cycle->datasets++;
-        plan_or_leave(cycle, cycle->inv.v[i]);
-    }
-    crew_start(cycle->crew);
+    plan_some(cycle);
 }
 
 void cycle_stop(struct cycle *cycle)
@@ -292,6 +308,8 @@ void cycle_stop(struct cycle *cycle)
     if (cycle->stopping || cycle->finished)
         return;
     cycle->stopping = true;
+    loop_remove_timer(cycle->next);
+    cycle->next = NULL;
     discovery_stop(cycle->discovery);
     if (cycle->crew != NULL)
         crew_stop(cycle->crew);
@@ -301,6 +319,7 @@ void cycle_free(struct cycle *cycle)
 {
     if (cycle == NULL)
         return;
+    loop_remove_timer(cycle->next);
     discovery_free(cycle->discovery);
     crew_free(cycle->crew);
     inventory_fini(&cycle->inv);

@@ -14,6 +14,10 @@
 #include "pace.h"
 #include "sites.h"
 
+/* Snapshots of both sides that are planned before the loop has another turn, and the rest of the
+ * dataset that they end in: some 10 ms where all of them are told anew. */
+#define CYCLE_PORTION 10000
+
 struct cycle;
 
 /* Everything that happens, in order. The last event of a cycle is EVENT_CYCLE_FINISHED; the cycle

@@ -239,6 +239,7 @@ void engine_free(struct engine *engine)
     if (engine == NULL)
         return;
     cycle_free(engine->cycle);
+    facts_writer_free(engine->facts_writer);
     snapper_free(engine->snapper);
     web_link_free(engine->web);
     history_link_free(engine->history);

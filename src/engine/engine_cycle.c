@@ -14,6 +14,9 @@
 /* How long the history has to write the end of it, and a snapshot to be taken. */
 #define HISTORY_STOP_MS 3000
 
+/* Facts that are kept for the next start before the loop has another turn: some 5 ms. */
+#define FACTS_PORTION 50000
+
 static void run_cycle(void *arg);
 static void after_cycle(void *arg);
 
@@ -211,26 +214,46 @@ void engine_end(struct engine *engine)
     await_history(engine);
 }
 
-/* For the next start. Nothing is lost without it but time. */
-static void keep_facts(struct engine *engine)
+/* The next start lists all snapshots at length then. It is said once. */
+static void give_up_facts(struct engine *engine, const struct err *e)
+{
+    engine->facts_path[0] = '\0';
+    engine_note(engine, LEVEL_WARNING, "%s: the next start lists all snapshots at length", e->msg);
+}
+
+/* Keeps facts that are new for the next start, a turn's worth. Returns whether there are more:
+ * until then the cycle is there, and no other one may change them. */
+static bool keep_facts(struct engine *engine)
 {
     struct err e = ERR_INIT;
-    if (!engine->facts.changed || engine->facts_path[0] == '\0' || engine->options.dryrun)
-        return;
-    engine->facts.changed = false;
-    if (facts_file_write(engine->facts_path, &engine->facts, &e) == 0)
-        return;
-    engine->facts_path[0] = '\0'; /* and it is said once */
-    engine_note(engine, LEVEL_WARNING, "%s: the next start lists all snapshots at length", e.msg);
+    int rc = 0;
+    if (engine->facts_writer == NULL) {
+        if (!engine->facts.changed || engine->facts_path[0] == '\0' || engine->options.dryrun)
+            return false;
+        engine->facts.changed = false;
+        engine->facts_writer = facts_writer_new(engine->facts_path, &engine->facts, &e);
+    }
+    rc = engine->facts_writer == NULL ? -1
+                                      : facts_writer_some(engine->facts_writer, FACTS_PORTION, &e);
+    if (rc == FACTS_MORE)
+        return true;
+    facts_writer_free(engine->facts_writer);
+    engine->facts_writer = NULL;
+    if (rc != 0)
+        give_up_facts(engine, &e);
+    return false;
 }
 
 static void after_cycle(void *arg)
 {
     struct engine *engine = arg;
     engine->after = NULL;
+    if (keep_facts(engine)) {
+        engine->after = loop_add_timer(engine->loop, 0, after_cycle, engine);
+        return;
+    }
     cycle_free(engine->cycle);
     engine->cycle = NULL;
-    keep_facts(engine);
     host_trim_memory(); /* of the inventory: until the next cycle nobody needs it */
     if (engine->stopping) {
         engine_end(engine);

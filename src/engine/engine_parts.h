@@ -30,6 +30,7 @@ struct engine {
     struct state state;
     struct facts facts;
     char facts_path[INSTANCE_PATH_MAX]; /* where they are kept for the next start; "" : nowhere */
+    struct facts_writer *facts_writer;  /* not NULL: the cycle is over, and they are being kept */
     struct retries retries;
     uint64_t cycles_failed;   /* as a whole, in a row */
     struct cycle *cycle;      /* NULL: none runs */

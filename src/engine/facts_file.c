@@ -87,41 +87,76 @@ bool facts_file_read(const char *path, struct facts *facts)
     return records != NULL;
 }
 
-static int write_all(FILE *file, const struct facts *facts)
+struct facts_writer {
+    char path[HOST_PATH_MAX], fresh[HOST_PATH_MAX + 64];
+    FILE *file;
+    const struct facts *facts;
+    size_t at;
+    uint64_t sum;
+};
+
+struct facts_writer *facts_writer_new(const char *path, const struct facts *facts, struct err *e)
 {
-    uint64_t sum = sum_of_header();
+    struct facts_writer *writer = mem_zalloc(1, sizeof(*writer));
+    writer->facts = facts;
+    writer->sum = sum_of_header();
+    snprintf(writer->path, sizeof(writer->path), "%s", path);
+    snprintf(writer->fresh, sizeof(writer->fresh), "%s.new", path);
+    int fd = open(writer->fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK,
+                  0600);
+    writer->file = fd < 0 ? NULL : fdopen(fd, "w");
+    if (writer->file == NULL) {
+        err_set_sys(e, errno, "cannot write %s", writer->fresh);
+        if (fd >= 0)
+            close(fd);
+        free(writer);
+        return NULL;
+    }
+    fputs(HEADER, writer->file);
+    return writer;
+}
+
+/* All records are written: puts the file in its place. */
+static int finish(struct facts_writer *writer, struct err *e)
+{
+    fwrite(&writer->sum, sizeof(writer->sum), 1, writer->file);
+    if (fflush(writer->file) != 0 || ferror(writer->file) ||
+        rename(writer->fresh, writer->path) != 0)
+        return err_set_sys(e, errno, "cannot write %s", writer->path);
+    fclose(writer->file);
+    writer->file = NULL;
+    return 0;
+}
+
+int facts_writer_some(struct facts_writer *writer, size_t portion, struct err *e)
+{
     struct snapshot snap;
     enum side side;
-    size_t at = 0;
-    fputs(HEADER, file);
-    while (facts_next(facts, &at, &snap, &side)) {
+    for (size_t i = 0; i < portion; i++) {
+        if (!facts_next(writer->facts, &writer->at, &snap, &side))
+            return finish(writer, e);
         struct record record = {snap.guid, snap.creation, snap.size, (uint64_t)side};
-        sum = add_to_sum(sum, &record, sizeof(record));
-        fwrite(&record, sizeof(record), 1, file);
+        writer->sum = add_to_sum(writer->sum, &record, sizeof(record));
+        fwrite(&record, sizeof(record), 1, writer->file);
     }
-    fwrite(&sum, sizeof(sum), 1, file);
-    return fflush(file) == 0 && !ferror(file) ? 0 : -1;
+    return FACTS_MORE;
+}
+
+void facts_writer_free(struct facts_writer *writer)
+{
+    if (writer == NULL)
+        return;
+    if (writer->file != NULL) {
+        fclose(writer->file);
+        unlink(writer->fresh);
+    }
+    free(writer);
 }
 
 int facts_file_write(const char *path, const struct facts *facts, struct err *e)
 {
-    char fresh[HOST_PATH_MAX + 64];
-    snprintf(fresh, sizeof(fresh), "%s.new", path);
-    int fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
-    FILE *file = fd < 0 ? NULL : fdopen(fd, "w");
-    if (file == NULL) {
-        int sys = errno;
-        if (fd >= 0)
-            close(fd);
-        return err_set_sys(e, sys, "cannot write %s", fresh);
-    }
-    int rc = write_all(file, facts);
-    int sys = errno;
-    fclose(file);
-    if (rc == 0 && rename(fresh, path) == 0)
-        return 0;
-    if (rc == 0)
-        sys = errno;
-    unlink(fresh);
-    return err_set_sys(e, sys, "cannot write %s", path);
+    struct facts_writer *writer = facts_writer_new(path, facts, e);
+    int rc = writer == NULL ? -1 : facts_writer_some(writer, SIZE_MAX, e);
+    facts_writer_free(writer);
+    return rc;
 }

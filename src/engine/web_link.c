@@ -59,7 +59,10 @@ struct web_link {
     struct lines words;
     struct pace command_pace, word_pace;
     struct str unsent;
-    size_t sent;      /* of it */
+    size_t sent;  /* of it */
+    bool greeted; /* some of it: the settings come first */
+    struct str
+        answers;      /* to commands: they go before events that wait, as somebody waits for them */
     int64_t moved_ms; /* when the role read, or had read everything */
     char *told;       /* the datasets up to this name are told; NULL: none is */
     bool told_all;
@@ -151,32 +154,62 @@ static void replay_more(struct web_link *link)
     link->told_all = true;
 }
 
+static bool has_unsent(const struct web_link *link)
+{
+    return link->unsent.len > 0 || link->answers.len > 0;
+}
+
 static void update_watch(struct web_link *link)
 {
     if (link->watch != NULL)
-        loop_set_events(link->watch, link->unsent.len > 0 ? POLLIN | POLLOUT : POLLIN);
+        loop_set_events(link->watch, has_unsent(link) ? POLLIN | POLLOUT : POLLIN);
 }
 
-/* What was sent takes no more room than what was not. */
+/* What was sent takes no more room than what was not. Its last byte stays, which tells whether a
+ * line has begun. */
 static void drop_sent(struct web_link *link)
 {
     if (link->sent < SEND_MAX || link->sent < link->unsent.len / 2)
         return;
-    str_drop(&link->unsent, link->sent);
-    link->sent = 0;
+    str_drop(&link->unsent, link->sent - 1);
+    link->sent = 1;
+}
+
+/* What goes next. Where an answer waits, that is the rest of a line that has begun, or the first
+ * line of all, which must be the settings; and then the answer. */
+static const char *next_part(const struct web_link *link, size_t *ret_len)
+{
+    const char *events = link->unsent.s + link->sent;
+    bool in_line = !link->greeted || (link->sent > 0 && events[-1] != '\n');
+    *ret_len = link->unsent.len - link->sent;
+    if (link->answers.len == 0)
+        return events;
+    if (in_line) {
+        const char *newline = memchr(events, '\n', *ret_len);
+        *ret_len = newline == NULL ? *ret_len : (size_t)(newline - events) + 1;
+        return events;
+    }
+    *ret_len = link->answers.len;
+    return link->answers.s;
 }
 
 static void send_unsent(struct web_link *link)
 {
     size_t total = 0;
-    while (link->sent < link->unsent.len && total < SEND_MAX) {
-        ssize_t n = send(link->fd, link->unsent.s + link->sent, link->unsent.len - link->sent,
-                         MSG_NOSIGNAL);
+    while ((link->sent < link->unsent.len || link->answers.len > 0) && total < SEND_MAX) {
+        size_t len;
+        const char *part = next_part(link, &len);
+        ssize_t n = send(link->fd, part, len, MSG_NOSIGNAL);
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0)
             break;
-        link->sent += (size_t)n;
+        if (part == link->answers.s) {
+            str_drop(&link->answers, (size_t)n);
+        } else {
+            link->sent += (size_t)n;
+            link->greeted = true;
+        }
         total += (size_t)n;
         link->moved_ms = clock_monotonic_ms();
         if (!link->told_all)
@@ -196,7 +229,7 @@ static void check_stall(void *arg)
 {
     struct web_link *link = arg;
     link->stall = loop_add_timer(link->spec.loop, WEB_LINK_STALL * INT64_C(500), check_stall, link);
-    if (link->proc != NULL && link->unsent.len > 0 &&
+    if (link->proc != NULL && has_unsent(link) &&
         clock_monotonic_ms() - link->moved_ms > WEB_LINK_STALL * INT64_C(1000))
         end_role(link, ERR_STALLED, "it does not read what it is told");
 }
@@ -226,7 +259,7 @@ void web_link_send(struct web_link *link, const struct event *event)
         return;
     if (!has_room(link))
         return;
-    bool idle = link->unsent.len == 0;
+    bool idle = !has_unsent(link);
     event_encode(event, &link->unsent);
     if (idle)
         send_unsent(link);
@@ -236,8 +269,8 @@ void web_link_answer(struct web_link *link, uint64_t id, unsigned status, const 
 {
     if (link->fd < 0 || !has_room(link))
         return;
-    bool idle = link->unsent.len == 0;
-    role_answer_encode(id, status, text, &link->unsent);
+    bool idle = !has_unsent(link);
+    role_answer_encode(id, status, text, &link->answers);
     if (idle)
         send_unsent(link);
 }
@@ -311,6 +344,8 @@ static void close_link(struct web_link *link)
         close(link->fd);
     link->fd = -1;
     str_clear(&link->unsent);
+    str_clear(&link->answers);
+    link->greeted = false;
     link->sent = 0;
     free(link->told);
     link->told = NULL;
@@ -428,6 +463,7 @@ struct web_link *web_link_new(const struct web_link_spec *spec)
     link->spec = *spec;
     link->fd = -1;
     str_init(&link->unsent);
+    str_init(&link->answers);
     lines_init(&link->commands, ROLE_COMMAND_MAX);
     lines_init(&link->words, PROC_STDERR_TAIL);
     web_sockets_init(&link->sockets, spec->addr, spec->socket_path, spec->on_note, spec->arg);
@@ -471,6 +507,7 @@ void web_link_free(struct web_link *link)
     loop_remove_timer(link->listen_again);
     loop_remove_timer(link->stall);
     str_fini(&link->unsent);
+    str_fini(&link->answers);
     lines_fini(&link->commands);
     lines_fini(&link->words);
     free(link);

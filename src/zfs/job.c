@@ -161,9 +161,14 @@ int job_run_plain(struct loop *loop, const struct site *site, struct argv *comma
     return job_run(loop, &spec, e);
 }
 
+/* Snapshots that the end of a listing goes over before the loop has another turn: some 5 ms. */
+#define LISTING_PORTION 20000
+
 struct listing_job {
-    struct job *job;
+    struct loop *loop;
+    struct job *job; /* NULL once it has ended */
     struct listing listing;
+    bool cancelled;
     job_done_fn *on_done;
     void *arg;
 };
@@ -174,17 +179,36 @@ static int feed_listing(void *arg, const char *data, size_t len, struct err *e)
     return listing_feed(&job->listing, data, len, e);
 }
 
-static void finish_listing(void *arg, const struct err *e)
+static void settle_listing(struct listing_job *job, const struct err *e)
 {
-    struct listing_job *job = arg;
-    struct err own = ERR_INIT;
-    if (e == NULL && listing_end(&job->listing, &own) != 0)
-        e = &own;
-    else if (e != NULL && err_code_is_missing(e->code))
-        listing_end_partly(&job->listing);
     job->on_done(job->arg, e);
     listing_fini(&job->listing);
     free(job);
+}
+
+static void end_listing(void *arg)
+{
+    struct listing_job *job = arg;
+    struct err e = ERR_INIT;
+    int rc = job->cancelled ? err_set(&e, ERR_INTERRUPTED, "interrupted")
+                            : listing_end_some(&job->listing, LISTING_PORTION, &e);
+    if (rc == LISTING_MORE)
+        loop_add_timer(job->loop, 0, end_listing, job);
+    else
+        settle_listing(job, rc == 0 ? NULL : &e);
+}
+
+static void finish_listing(void *arg, const struct err *e)
+{
+    struct listing_job *job = arg;
+    job->job = NULL;
+    if (e == NULL) {
+        end_listing(job);
+        return;
+    }
+    if (err_code_is_missing(e->code))
+        listing_end_partly(&job->listing);
+    settle_listing(job, e);
 }
 
 struct listing_job *listing_job_start(struct loop *loop, const struct site *site,
@@ -194,6 +218,7 @@ struct listing_job *listing_job_start(struct loop *loop, const struct site *site
 {
     struct listing_job *job = mem_zalloc(1, sizeof(*job));
     listing_init(&job->listing, kind, inv, site->side, site->root);
+    job->loop = loop;
     job->on_done = on_done;
     job->arg = arg;
     struct job_spec spec = {.site = site,
@@ -213,7 +238,9 @@ struct listing_job *listing_job_start(struct loop *loop, const struct site *site
 
 void listing_job_cancel(struct listing_job *job)
 {
-    job_cancel(job->job);
+    job->cancelled = true;
+    if (job->job != NULL)
+        job_cancel(job->job);
 }
 
 int listing_run(struct loop *loop, const struct site *site, struct argv *command,

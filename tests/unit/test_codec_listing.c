@@ -9,6 +9,7 @@
 
 #include "listing.h"
 #include "mem.h"
+#include "str.h"
 
 static const struct dsname ROOT = {.s = "tank/data"};
 
@@ -633,6 +634,86 @@ static void a_listing_of_names_needs_every_guid_once_too(void **state)
     inventory_fini(&inv);
 }
 
+/* ---- the end in portions ---- */
+
+enum { PORTION_DATASETS = 6, PORTION_EACH = 3 };
+
+/* Names of all datasets; the guid of the very last one is `last`. */
+static char *many_names(uint64_t last)
+{
+    struct str text;
+    str_init(&text);
+    for (uint64_t i = 0; i < PORTION_DATASETS * PORTION_EACH; i++) {
+        bool is_last = i + 1 == PORTION_DATASETS * PORTION_EACH;
+        str_add_format(&text, "tank/data/%u@s%u\t%u\t%u\n", (unsigned)(i / PORTION_EACH),
+                       (unsigned)i, (unsigned)(is_last ? last : i + 1), (unsigned)i + 1);
+    }
+    return text.s;
+}
+
+/* Ends the listing of `text` in portions. Returns what the last of them returned. */
+static int end_in_portions(struct inventory *inv, const char *text, size_t portion,
+                           unsigned *ret_more, struct err *e)
+{
+    struct listing listing;
+    listing_init(&listing, LISTING_NAMES, inv, SIDE_LOCAL, ROOT);
+    assert_int_equal(0, listing_feed(&listing, text, strlen(text), e));
+    int rc;
+    *ret_more = 0;
+    while ((rc = listing_end_some(&listing, portion, e)) == LISTING_MORE)
+        (*ret_more)++;
+    listing_fini(&listing);
+    return rc;
+}
+
+/* A dataset counts its snapshots and 1, and is gone over twice. */
+static void the_end_of_a_listing_goes_over_no_more_than_a_portion_at_a_time(void **state)
+{
+    static const struct {
+        size_t portion;
+        unsigned more;
+    } CASES[] = {{1, 12}, {4, 12}, {5, 6}, {8, 6}, {24, 2}, {1000, 0}};
+    char *text = many_names(99);
+    (void)state;
+    for (size_t i = 0; i < sizeof(CASES) / sizeof(CASES[0]); i++) {
+        struct inventory inv;
+        struct facts facts;
+        struct err e = ERR_INIT;
+        unsigned more;
+        inventory_init(&inv);
+        facts_init(&facts);
+        facts_add(&facts, SIDE_LOCAL, 1, 500, 1);
+        facts_add(&facts, SIDE_LOCAL, 99, 600, 1);
+        inv.facts = &facts;
+        assert_int_equal(0, end_in_portions(&inv, text, CASES[i].portion, &more, &e));
+        assert_int_equal(CASES[i].more, more);
+        assert_int_equal(PORTION_DATASETS * PORTION_EACH - 2, inv.bare[SIDE_LOCAL]);
+        assert_int_equal(600, inventory_find(&inv, "/5")->side[SIDE_LOCAL].snapshots.v[2].creation);
+        for (size_t d = 0; d < inv.n; d++)
+            assert_true(inv.v[d]->side[SIDE_LOCAL].listed);
+        inventory_fini(&inv);
+        facts_fini(&facts);
+    }
+    free(text);
+}
+
+static void nothing_is_kept_of_a_listing_before_all_of_it_is_checked(void **state)
+{
+    struct inventory inv;
+    struct err e = ERR_INIT;
+    unsigned more;
+    char *text = many_names(PORTION_DATASETS * PORTION_EACH - 1); /* as the one before */
+    (void)state;
+    inventory_init(&inv);
+    assert_int_equal(-1, end_in_portions(&inv, text, 1, &more, &e));
+    assert_int_equal(ERR_PARSE, e.code);
+    assert_int_equal(PORTION_DATASETS - 1, more);
+    for (size_t d = 0; d < inv.n; d++)
+        assert_false(inv.v[d]->side[SIDE_LOCAL].listed);
+    inventory_fini(&inv);
+    free(text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -660,6 +741,8 @@ int main(void)
         cmocka_unit_test(a_listing_that_is_refused_makes_nothing_known),
         cmocka_unit_test(of_names_that_are_gone_in_part_the_others_become_known),
         cmocka_unit_test(a_listing_of_names_needs_every_guid_once_too),
+        cmocka_unit_test(the_end_of_a_listing_goes_over_no_more_than_a_portion_at_a_time),
+        cmocka_unit_test(nothing_is_kept_of_a_listing_before_all_of_it_is_checked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -153,6 +153,52 @@ static void a_file_that_cannot_be_written_is_an_error_and_leaves_no_other(void *
     facts_fini(&facts);
 }
 
+static void a_file_that_is_written_in_portions_is_the_same_and_there_at_the_end_alone(void **state)
+{
+    (void)state;
+    enum { COUNT = 1000, PORTION = 300 };
+    struct facts facts;
+    struct facts kept;
+    struct err e = ERR_INIT;
+    facts_init(&facts);
+    facts_init(&kept);
+    for (uint64_t i = 1; i <= COUNT; i++)
+        facts_add(&facts, SIDE_LOCAL, i, 1700000000, i);
+    struct facts_writer *writer = facts_writer_new(path, &facts, &e);
+    assert_non_null(writer);
+    for (int i = 0; i < COUNT / PORTION; i++) {
+        assert_int_equal(FACTS_MORE, facts_writer_some(writer, PORTION, &e));
+        assert_int_equal(-1, access(path, F_OK));
+    }
+    assert_int_equal(0, facts_writer_some(writer, PORTION, &e));
+    facts_writer_free(writer);
+    assert_true(facts_file_read(path, &kept));
+    assert_int_equal(COUNT, kept.n);
+    facts_fini(&kept);
+    facts_fini(&facts);
+}
+
+static void a_writer_that_is_freed_before_its_end_leaves_the_old_file_and_no_other(void **state)
+{
+    (void)state;
+    struct facts facts;
+    struct facts kept;
+    struct err e = ERR_INIT;
+    facts_init(&facts);
+    facts_init(&kept);
+    write_some(5);
+    for (uint64_t i = 1; i <= 100; i++)
+        facts_add(&facts, SIDE_LOCAL, i, 1700000000, i);
+    struct facts_writer *writer = facts_writer_new(path, &facts, &e);
+    assert_non_null(writer);
+    assert_int_equal(FACTS_MORE, facts_writer_some(writer, 10, &e));
+    facts_writer_free(writer);
+    assert_true(facts_file_read(path, &kept));
+    assert_int_equal(5, kept.n); /* that no other file is left, the folder's removal shows */
+    facts_fini(&kept);
+    facts_fini(&facts);
+}
+
 int main(void)
 {
 #define WITH_FOLDER(test) cmocka_unit_test_setup_teardown(test, make_folder, remove_folder)
@@ -162,6 +208,8 @@ int main(void)
         WITH_FOLDER(a_file_with_any_byte_changed_or_its_end_missing_is_not_believed),
         WITH_FOLDER(a_file_that_others_could_have_written_is_not_believed),
         WITH_FOLDER(a_file_that_cannot_be_written_is_an_error_and_leaves_no_other),
+        WITH_FOLDER(a_file_that_is_written_in_portions_is_the_same_and_there_at_the_end_alone),
+        WITH_FOLDER(a_writer_that_is_freed_before_its_end_leaves_the_old_file_and_no_other),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "clock.h"
@@ -166,6 +167,36 @@ static void be_honest(void)
     stay();
 }
 
+/* Asks once the file `path` is there, when many lines wait for it and one has come in part, and
+ * reads no more of them until it is gone. It counts those that come before the answer, and those
+ * after it. */
+static void be_behind(const char *path)
+{
+    enum { READ_BEFORE = 2000 };
+    char line[4096];
+    unsigned count[2] = {0, 0}; /* before it, after it */
+    int answered = 0;
+    repeat_line_with("\"ready\"");
+    while (access(path, F_OK) != 0)
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    FILE *in = fdopen(dup(0), "r");
+    while (in != NULL && fgets(line, sizeof(line), in) != NULL) {
+        answered = answered || strstr(line, "{\"answer\":7") == line;
+        count[answered] += strstr(line, "{\"kind\":\"note\"") == line;
+        if (count[0] == READ_BEFORE && !answered)
+            say("{\"command\":\"sync\",\"id\":7}\n");
+        while (count[0] == READ_BEFORE && !answered && access(path, F_OK) == 0)
+            nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+        if (strstr(line, "the last of many") != NULL)
+            break;
+    }
+    fprintf(stderr, "answered %d, notes %u, of which %s\n", answered, count[0] + count[1],
+            count[1] > count[0] ? "most came after it" : "most came before it");
+    stay();
+}
+
+#define BEHIND "behind:"
+
 static const struct {
     const char *name;
     void (*fn)(void);
@@ -190,6 +221,8 @@ static int play(const char *role)
 {
     if (role[0] == '/')
         be_parent(role);
+    if (strncmp(role, BEHIND, strlen(BEHIND)) == 0)
+        be_behind(role + strlen(BEHIND));
     for (size_t i = 0; i < sizeof(ROLES) / sizeof(ROLES[0]); i++)
         if (strcmp(ROLES[i].name, role) == 0)
             ROLES[i].fn();
@@ -322,6 +355,31 @@ static void an_honest_role_is_told_everything_and_obeyed(void **state)
     tell("a word for all");
     run_until_noted("\"text\":\"a word for all\"");
     assert_null(strstr(notes.s, "started again"));
+}
+
+/* Many times what a socket holds waits when the command comes. */
+static void an_answer_goes_before_events_that_wait_and_between_two_lines(void **state)
+{
+    enum { MANY = 20000 };
+    char role[128];
+    char text[512];
+    (void)state;
+    snprintf(role, sizeof(role), BEHIND "%s/go", folder);
+    begin(role);
+    run_until_noted("\"ready\":true");
+    memset(text, 'x', sizeof(text) - 1);
+    text[sizeof(text) - 1] = '\0';
+    for (int i = 0; i < MANY - 1; i++)
+        tell(text);
+    tell("the last of many");
+    const char *path = role + strlen(BEHIND);
+    close(open(path, O_WRONLY | O_CREAT, 0600));
+    while (command_count == 0)
+        run_once();
+    unlink(path);
+    run_until_noted("answered ");
+    if (strstr(notes.s, "answered 1, notes 20000, of which most came after it") == NULL)
+        fail_msg("%s", notes.s);
 }
 
 static void a_role_that_dies_at_once_is_started_again_later_and_later(void **state)
@@ -476,6 +534,7 @@ int main(int argc, char **argv)
         return play(argv[2]);
     const struct CMUnitTest tests[] = {
         T(an_honest_role_is_told_everything_and_obeyed),
+        T(an_answer_goes_before_events_that_wait_and_between_two_lines),
         T(a_role_that_dies_at_once_is_started_again_later_and_later),
         T(a_role_that_says_what_is_no_json_is_ended),
         T(a_role_whose_line_is_too_long_is_ended),
