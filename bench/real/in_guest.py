@@ -1,15 +1,16 @@
 #!/usr/bin/env python3
 """in_guest.py [--rounds N] [--pairs N] [--mib N] [no-op] [new] [bulk]: cycles and transfers on real ZFS, timed beside others.
 
-real.sh runs it in a guest that has backupd, syncoid and an sshd on port 2222. One pool is the machine, the other the
-machine that its copies are on, behind ssh. Each program has a copy of its own of the same tree:
+real.sh runs it in a guest that has backupd, syncoid and an sshd on port 2222. One pool is the machine, others are those of
+the machine behind ssh that its copies are on. Each program has a copy of its own of the same tree:
 
   backupd   the daemon, whose cycle is started by SIGUSR1; "-once" is the same as a command of its own
   syncoid   as somebody types who has taken snapshots by other means
   bare      zfs send | ssh zfs receive, which knows what to send: four at a time over one connection that is open
             already, or, in bulk, one over a connection of its own
 
-  no-op     21 datasets of 20 snapshots, nothing to do
+  no-op     21 datasets of 20 snapshots, nothing to do. A copy is as its program leaves it: that of syncoid is mounted,
+            that of backupd is not, which makes zfs list its snapshots more slowly; so it is measured mounted as well
   new       one new snapshot in each of them
   bulk      one dataset of --mib MiB that compress no further, sent from the beginning
 
@@ -34,8 +35,10 @@ import time
 WORK = pathlib.Path("/var/tmp/bench")
 HOST = "root@127.0.0.1"
 SSH = ["ssh", "-p", "2222", HOST]
-CHILDREN, SNAPSHOTS, AT_A_TIME = 20, 20, 4
-POOL_SIZE = {"tank": "3G", "vault": "6G"}
+NAMES = ["tank/data"] + [f"tank/data/d{number:02}" for number in range(20)]
+SNAPSHOTS, AT_A_TIME = 20, 4
+BULK = "source/bulk"
+COPIES = [f"{name}/data" for name in ("backupd", "syncoid", "bare")]
 
 CONFIG = """[local]
 root = "{source}"
@@ -113,36 +116,28 @@ class Accounts:
 # --- the tree and its copies ---
 
 
-def make_pools():
-    for pool, size in POOL_SIZE.items():
-        run("truncate", "-s", size, f"{WORK}/{pool}.img")
-        run("zpool", "create", "-O", "atime=off", "-m", f"{WORK}/mnt/{pool}", pool, f"{WORK}/{pool}.img")
+def make_pool(name, size):
+    run("truncate", "-s", size, f"{WORK}/{name}.img")
+    run("zpool", "create", "-O", "atime=off", "-m", f"{WORK}/mnt/{name}", name, f"{WORK}/{name}.img")
 
 
 def fill(dataset, name, size):
-    mountpoint = pathlib.Path(run("zfs", "get", "-Hp", "-o", "value", "mountpoint", dataset).strip())
-    with (mountpoint / name).open("wb") as file:
+    with (WORK / "mnt" / dataset / name).open("wb") as file:
         for _ in range(max(1, size >> 20)):
             file.write(os.urandom(min(size, 1 << 20)))
 
 
 def make_tree():
-    run("zfs", "create", "tank/data")
-    for number in range(CHILDREN):
-        run("zfs", "create", f"tank/data/d{number:02}")
+    for name in NAMES:
+        run("zfs", "create", name)
     for number in range(SNAPSHOTS):
         add_snapshot(f"hourly-{number:04}")
 
 
-def datasets():
-    return run("zfs", "list", "-H", "-o", "name", "-r", "tank/data").split()
-
-
 def add_snapshot(name):
-    for dataset in datasets():
+    for dataset in NAMES:
         fill(dataset, "file", 65536)
     run("zfs", "snapshot", "-r", f"tank/data@{name}")
-    time.sleep(1.1)  # policies count by seconds
 
 
 def guids(root):
@@ -155,11 +150,26 @@ def check_copy(source, copy):
         raise Failed(f"{copy} does not hold what {source} holds")
 
 
-def make_copy(copy):
-    """The whole tree at once, not over ssh: this is not measured."""
-    newest = guids("tank/data")[-1].partition("@")[2].partition("\t")[0]
-    send = subprocess.Popen(["zfs", "send", "-R", "-w", f"tank/data@{newest}"], stdout=subprocess.PIPE)
-    run_from(send, "zfs", "receive", "-u", copy)
+def make_copies():
+    """Each in a pool of its own, which begins as the same bytes: receiving 20 x 21 snapshots three times takes long."""
+    run("zpool", "export", "tank")
+    for copy in COPIES:
+        pool, image = copy.partition("/")[0], f"{WORK}/{copy.partition('/')[0]}.img"
+        run("cp", "--sparse=always", f"{WORK}/tank.img", image)
+        run("zpool", "import", "-N", "-d", image, "tank", pool)
+        run("zpool", "reguid", pool)
+        unmount(pool)
+    run("zpool", "import", "-d", f"{WORK}/tank.img", "tank")
+    mount("syncoid")
+
+
+def mount(pool):
+    run("zfs", "set", f"mountpoint={WORK}/mnt/{pool}", pool)
+    run("zfs", "mount", "-a")
+
+
+def unmount(pool):
+    run("zfs", "set", "mountpoint=none", pool)
 
 
 def run_from(send, *words):
@@ -227,7 +237,7 @@ class Backupd:
 
 
 def run_syncoid():
-    run(*SYNCOID, "tank/data", f"{HOST}:vault/syncoid")
+    run(*SYNCOID, "tank/data", f"{HOST}:syncoid/data")
 
 
 class Bare:
@@ -244,12 +254,12 @@ class Bare:
     def send(self, dataset, older, newer):
         command = ["zfs", "send", "-w", "-i", f"@{older}", f"{dataset}@{newer}"]
         send = subprocess.Popen(command, stdout=subprocess.PIPE)
-        copy = "vault/bare" + dataset.removeprefix("tank/data")
+        copy = "bare" + dataset.removeprefix("tank")
         run_from(send, "ssh", "-S", self.socket, "-p", "2222", HOST, "zfs", "receive", "-s", "-u", copy)
 
     def run(self, older, newer):
         with concurrent.futures.ThreadPoolExecutor(AT_A_TIME) as pool:
-            for future in [pool.submit(self.send, dataset, older, newer) for dataset in datasets()]:
+            for future in [pool.submit(self.send, dataset, older, newer) for dataset in NAMES]:
                 future.result()
 
     def end(self):
@@ -259,13 +269,18 @@ class Bare:
 # --- what is measured ---
 
 
-def take_turns(programs, rounds, prepare, settle):
-    """Seconds of each program in each round, by name; `prepare` and `settle` are not counted."""
+def do_nothing(_):
+    pass
+
+
+def take_turns(programs, rounds, prepare=do_nothing, before=do_nothing, settle=do_nothing):
+    """Seconds of each program in each round, by name. Not counted: `prepare` before a round, the others around a turn."""
     took = {name: [] for name in programs}
     names = list(programs)
     for number in range(rounds):
         prepare(number)
         for name in names[number % len(names) :] + names[: number % len(names)]:
+            before(name)
             begin = time.monotonic()
             programs[name]()
             took[name].append(time.monotonic() - begin)
@@ -292,7 +307,7 @@ class Bars:
 def print_medians(title, took):
     for name, seconds in took.items():
         spread = f"{min(seconds):.2f} to {max(seconds):.2f}"
-        print(f"{title:8}{name:16}{statistics.median(seconds):8.2f} s   ({spread}, {len(seconds)} times)", flush=True)
+        print(f"{title:8}{name:18}{statistics.median(seconds):8.2f} s   ({spread}, {len(seconds)} times)", flush=True)
 
 
 def ratio(took, other, ours):
@@ -301,18 +316,27 @@ def ratio(took, other, ours):
 
 
 def measure_noop(daemon, bars, rounds):
-    programs = {"backupd": daemon.run, "syncoid": run_syncoid}
-    command = Backupd("once", "tank/data", "vault/backupd")
-    programs["backupd -once"] = command.run_once
-    took = take_turns(programs, rounds, lambda _: None, lambda _: None)
+    programs = {
+        "backupd": daemon.run,
+        "backupd -once": Backupd("once", "tank/data", "backupd/data").run_once,
+        "backupd, mounted": daemon.run,
+        "syncoid": run_syncoid,
+    }
+
+    def before(name):
+        mount("backupd") if name == "backupd, mounted" else unmount("backupd")
+
+    took = take_turns(programs, rounds, before=before)
+    unmount("backupd")
     check_copies()
     print_medians("no-op", took)
     bars.at_least("no-op, times faster than syncoid", ratio(took, "syncoid", "backupd"), 15)
+    bars.at_least("no-op, its copy mounted, times faster than syncoid", ratio(took, "syncoid", "backupd, mounted"), 15)
 
 
 def check_copies():
-    for copy in ("backupd", "syncoid", "bare"):
-        check_copy("tank/data", f"vault/{copy}")
+    for copy in COPIES:
+        check_copy("tank/data", copy)
 
 
 def measure_new(daemon, bars, rounds):
@@ -329,7 +353,7 @@ def measure_new(daemon, bars, rounds):
             "bare": lambda: bare.run(names[-2], names[-1]),
             "syncoid": run_syncoid,
         }
-        took = take_turns(programs, rounds, prepare, lambda name: check_copy("tank/data", f"vault/{name}"))
+        took = take_turns(programs, rounds, prepare, settle=lambda name: check_copy("tank/data", f"{name}/data"))
     finally:
         bare.end()
     print_medians("new", took)
@@ -338,15 +362,17 @@ def measure_new(daemon, bars, rounds):
 
 
 def measure_bulk(bars, pairs, mib):
-    run("zfs", "create", "-o", "compression=off", "tank/bulk")
-    fill("tank/bulk", "file", mib << 20)
-    run("zfs", "snapshot", "tank/bulk@hourly-1")
-    daemon = Backupd("bulk", "tank/bulk", "vault/bulk-backupd", 1)
+    make_pool("source", f"{2 * mib}M")
+    make_pool("vault", f"{4 * mib}M")
+    run("zfs", "create", "-o", "compression=off", BULK)
+    fill(BULK, "file", mib << 20)
+    run("zfs", "snapshot", f"{BULK}@hourly-1")
+    daemon = Backupd("bulk", BULK, "vault/bulk-backupd", 1)
     shares = []
     took = {"backupd": [], "bare": []}
 
     def once_bare():
-        send = subprocess.Popen(["zfs", "send", "-w", "tank/bulk@hourly-1"], stdout=subprocess.PIPE)
+        send = subprocess.Popen(["zfs", "send", "-w", f"{BULK}@hourly-1"], stdout=subprocess.PIPE)
         run_from(send, *SSH, "zfs", "receive", "-s", "-u", "vault/bulk-bare")
 
     def turn(name):
@@ -357,7 +383,7 @@ def measure_bulk(bars, pairs, mib):
         took[name].append(accounts.longest("ssh"))
         if name == "backupd":
             shares.append((own + accounts.cpu("backupd")) / accounts.cpu("zfs", "ssh", "sshd"))
-        check_copy("tank/bulk", f"vault/bulk-{name}")
+        check_copy(BULK, f"vault/bulk-{name}")
         run("zfs", "destroy", "-r", f"vault/bulk-{name}")
 
     try:
@@ -386,12 +412,11 @@ def main():
     WORK.mkdir()
     bars = Bars()
     try:
-        make_pools()
         if "no-op" in what or "new" in what:
+            make_pool("tank", "2G")
             make_tree()
-            for copy in ("backupd", "syncoid", "bare"):
-                make_copy(f"vault/{copy}")
-            daemon = Backupd("daemon", "tank/data", "vault/backupd")
+            make_copies()
+            daemon = Backupd("daemon", "tank/data", "backupd/data")
             try:
                 daemon.start()
                 if "no-op" in what:
@@ -408,4 +433,5 @@ def main():
     return 1 if bars.missed else 0
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())
