@@ -1,5 +1,6 @@
 #!/bin/bash
-# test.sh [BACKUPD [SIM]]: whole cycles of the real backupd on a simulated zfs and ssh. Prints TAP; 1 if a test failed.
+# test.sh [--part I/N] [BACKUPD [SIM]]: whole cycles of the real backupd on a simulated zfs and ssh. Prints TAP; 1 if a
+# test failed. With --part only every N-th test from the I-th on: parts can be run side by side.
 # BACKUPD is build/backupd and SIM the newest built tests/sim/sim, if they are not given. SIM_TEST_KEEP=1 keeps the
 # folders of the tests that failed, and says where they are.
 #
@@ -9,6 +10,11 @@ set -u -o pipefail
 export LC_ALL=C
 
 here=$(cd "$(dirname "$0")" && pwd)
+part=1 parts=1
+if [ "${1:-}" = --part ]; then
+    part=${2%/*} parts=${2#*/}
+    shift 2
+fi
 backupd=$(realpath "${1:-$here/../../build/backupd}")
 program=${2:-}
 top=$(mktemp -d "${TMPDIR:-/tmp}/sim.XXXXXX")
@@ -1654,7 +1660,7 @@ trap 'exit 143' TERM HUP
     echo "test.sh: there is no $backupd" >&2
     exit 1
 }
-mapfile -t tests < <(grep -oE '^test_[a-z0-9_]+' "$0")
+mapfile -t tests < <(grep -oE '^test_[a-z0-9_]+' "$0" | awk -v part="$part" -v parts="$parts" 'NR % parts == part % parts')
 echo "1..${#tests[@]}"
 number=0 failed=0
 for name in "${tests[@]}"; do
