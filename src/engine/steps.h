@@ -29,6 +29,7 @@ struct steps {
     bool looked;                    /* the dataset was planned once already */
     bool one_by_one;                /* deletions failed together */
     bool rolled_back;               /* the remote, which this worker does once */
+    bool resumed_again;             /* after a stream that was refused, likewise */
     enum again again;               /* what failed may succeed after a new listing */
     bool stop;                      /* the engine wants us to end */
 };

@@ -139,6 +139,12 @@ static int settle_token(struct steps *steps, bool dryrun, struct err *e)
         struct err reason = *e;
         rc = discard_token(steps, reason.msg, e);
     }
+    /* A receive that was still ending when the token was read leaves a newer one, and zfs refuses a
+     * stream for the old one: once more, from a new listing. */
+    if (rc != 0 && wanted && e->code == ERR_STREAM_BAD && !steps->resumed_again) {
+        steps->resumed_again = true;
+        steps->again = AGAIN_AT_ONCE;
+    }
     if (rc == 0 && !dryrun)
         rc = refresh_again(steps, e);
 out:

@@ -766,6 +766,39 @@ test_a_rate_limit_is_lifted_while_a_transfer_is_under_way() {
     assert_equal "$(guids here /a)" "$(guids there /a)"
 }
 
+# What zfs says of a stream for a token that has moved on since, as that of a receive that was still ending does.
+refused="fail 1 'cannot receive resume stream: kernel modules must be upgraded to receive this stream.'"
+
+test_a_resumption_that_is_refused_is_made_once_more_from_a_new_listing() {
+    config ssh
+    sim write $SRC/a 5000000
+    zfs snapshot $SRC/a@daily-4
+    sim fault "once 'zfs send*/a@daily-4' cut 2000000"
+    once
+    assert_status 1
+    [ "$(token /a)" != - ] || fail 'there is no token'
+    sim fault "once 'remote zfs receive*/a' $refused"
+    sync_ok
+    assert_said 'looking again after this'
+    assert_equal "$(guids here /a)" "$(guids there /a)"
+}
+
+test_a_resumption_that_is_refused_twice_is_an_error() {
+    config ssh
+    sim write $SRC/a 5000000
+    zfs snapshot $SRC/a@daily-4
+    sim fault "once 'zfs send*/a@daily-4' cut 2000000"
+    once
+    assert_status 1
+    sim fault "match 'remote zfs receive*/a' $refused"
+    once
+    assert_status 1
+    assert_equal 2 "$(grep -c '^/a: resume: ' "$DIR/out")"
+    sim faults clear
+    sync_ok
+    assert_equal "$(guids here /a)" "$(guids there /a)"
+}
+
 # three_big_increments: with what is kept on both sides.
 three_big_increments() {
     KEEP_LOCAL=9 KEEP_REMOTE=9 config ssh

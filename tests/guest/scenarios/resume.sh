@@ -167,6 +167,14 @@ test_an_initial_transfer_of_a_volume_resumes() {
     assert_output_has 'ok      /a                             nothing to do'
 }
 
+# A token is as new as the last transaction group, and there is one every five seconds.
+token_stands() {
+    local token
+    token=$(property $DST/a receive_resume_token)
+    sleep 7
+    [ "$token" != - ] && [ "$token" = "$(property $DST/a receive_resume_token)" ]
+}
+
 test_a_receive_that_has_not_ended_yet_is_waited_for_and_then_resumed() {
     local holder
     write_local_config
@@ -176,11 +184,12 @@ test_a_receive_that_has_not_ended_yet_is_waited_for_and_then_resumed() {
     zfs create $DST
     zfs set backupd:placeholder=on $DST
     # Half of a stream, whose pipe stays open for a while.
-    { zfs send -w $SRC/a@daily-1 | head -c $((SIZE_MIB << 19)) || :; sleep 12; } 2>/dev/null | zfs receive -s -u -o readonly=on $DST/a 2>/dev/null &
+    { zfs send -w $SRC/a@daily-1 | head -c $((SIZE_MIB << 19)) || :; sleep 35; } 2>/dev/null | zfs receive -s -u -o readonly=on $DST/a 2>/dev/null &
     holder=$!
     wait_until 60 exists $DST/a
     # Else its token moves on while we resume.
     wait_until 240 receiver_has_mib $((SIZE_MIB / 2 - 1))
+    wait_until 60 token_stands
     assert_resumed
     wait $holder || :
 }
