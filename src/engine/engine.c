@@ -135,7 +135,10 @@ static int take_lock(struct engine *engine, struct err *e)
     if (strlen(engine->socket_stem) > 75)
         engine->socket_stem[0] = '\0';
     engine->lock = host_lock(path, e);
-    return engine->lock < 0 ? -1 : 0;
+    if (engine->lock < 0)
+        return -1;
+    instance_clear_connections(engine->socket_stem);
+    return 0;
 }
 
 struct engine *engine_new(struct config *config, const struct engine_options *options,

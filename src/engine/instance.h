@@ -18,4 +18,11 @@
 int instance_path(const char *config_path, const char *suffix, char ret[INSTANCE_PATH_MAX],
                   struct err *e);
 
+/*
+ * Removes what is left of the connections of a daemon and its workers that were killed: sockets whose
+ * path is `stem` (instance_path without a suffix), a dot, and something that begins with a digit.
+ * For whoever holds that daemon's lock, before it makes any. What cannot be removed stays.
+ */
+void instance_clear_connections(const char *stem);
+
 #endif
