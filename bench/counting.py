@@ -91,6 +91,7 @@ def run_row(row, program, meter, top):
         runner = (worlds.Backupd if row.program == "backupd" else worlds.Syncoid)(world, program, workload.keep(world))
         row.first = runner.first
         world.check(untouched)
+        workload.settle(runner)
         for number, delays in enumerate(row.delays):
             workload.prepare(world, number)
             expected = world.expect(workload.rule)
@@ -102,7 +103,7 @@ def run_row(row, program, meter, top):
             except Failed as e:
                 raise Failed(f"{e}\n{runner.tail()}") from None
             row.figures[delays] = figures
-            if row.workload == "no-op" and row.program == "backupd" and delays == NONE:
+            if row.workload in IDLE and row.program == "backupd" and delays == NONE:
                 row.shims_alone = worlds.shims_alone(world, figures.commands)
     except Failed as e:
         row.failed = str(e)
@@ -117,10 +118,12 @@ def run_row(row, program, meter, top):
 
 # --- what is run ---
 
+IDLE = ("no-op", "listed")  # workloads with nothing to do
+
 
 def delays_of(program, workload, n):
     """What is slow to wait for is measured where the tree is small: the counts are the same."""
-    if program == "backupd" and workload == "no-op":
+    if program == "backupd" and workload in IDLE:
         return NONE, BOTH, FAR
     limit = 10 if program == "syncoid" else 100
     return (NONE, BOTH, FAR) if n <= limit else (NONE,)
@@ -131,10 +134,10 @@ def choose_rows(options):
     sizes = [(n, m) for n in (10, 100, 1000) for m in (10, 100, 1000)]
     for name, workload in worlds.WORKLOADS.items():
         few = [(10, 100)] if name == "24 behind" else [(10, 100), (100, 100)]
-        for n, m in sizes if options.all or name == "no-op" else few:
+        for n, m in sizes if options.all or name in IDLE else few:
             rows.append(Row("backupd", name, n, m, delays_of("backupd", name, n)))
             known = m == 10 or name != "no-op"  # how many processes it starts does not depend on M
-            if not options.no_syncoid and not workload.prunes and (known or options.all):
+            if not options.no_syncoid and not workload.prunes and name != "listed" and (known or options.all):
                 rows.append(Row("syncoid", name, n, m, delays_of("syncoid", name, n)))
     return [r for r in rows if options.only is None or options.only in r.title]
 
@@ -236,10 +239,10 @@ def most(row, what):
 
 
 def bars(rows):
-    """Of every no-op cycle of ours: sentence, figure, limit, unit."""
+    """Of every cycle of ours with nothing to do: sentence, figure, limit, unit."""
     found = []
     for row in rows:
-        if row.program != "backupd" or row.workload != "no-op" or row.failed:
+        if row.program != "backupd" or row.workload not in IDLE or row.failed:
             continue
         for side in ("local", "remote"):
             found.append((f"{row.title}: zfs processes, {side}", most(row, lambda f, s=side: f.zfs[s]), ZFS_MAX, ""))
@@ -265,20 +268,24 @@ def print_bars(found):
 
 def check(program, meter, top):
     new = run_row(Row("backupd", "new", 100, 10, (NONE,)), program, meter, top)
+    listed = run_row(Row("backupd", "listed", 100, 10, (NONE,)), program, meter, top)
     quiet = run_row(Row("backupd", "no-op", 100, 10, (NONE,)), program, meter, top)
-    broken = [row for row in (quiet, new) if row.failed]
+    broken = [row for row in (listed, quiet, new) if row.failed]
     if broken:
         print("1..1\nnot ok 1 - both sides hold what they should before anything is counted")
         for row in broken:
             print(f"# {row.title}: " + row.failed.replace("\n", "\n# "))
         return 1
-    f, g = quiet.figures[NONE], new.figures[NONE]
+    f, g, q = listed.figures[NONE], new.figures[NONE], quiet.figures[NONE]
     tests = [
         ("with nothing to do for 100 datasets, zfs runs at most twice here", f.zfs["local"], 0, ZFS_MAX),
         ("with nothing to do for 100 datasets, zfs runs at most twice there", f.zfs["remote"], 0, ZFS_MAX),
         ("with nothing to do for 100 datasets, ssh runs at most twice", f.ssh, 0, SSH_MAX),
-        ("the counter sees the handshake of the first cycle, and one only", quiet.first.handshakes, 1, 1),
+        ("the counter sees the handshake of the first cycle, and one only", listed.first.handshakes, 1, 1),
         ("with nothing to do, no cycle after the first makes a handshake", f.handshakes, 0, HANDSHAKES_MAX),
+        ("once nothing has changed for a while, zfs runs twice here", q.zfs["local"], 2, 2),
+        ("once nothing has changed for a while, zfs runs once there, for the datasets", q.zfs["remote"], 1, 1),
+        ("once nothing has changed for a while, ssh runs once", q.ssh, 1, 1),
         ("the counter sees a send for each of 100 new snapshots", sum(" send " in w for _, w in g.commands), 100, 100),
         ("with a new snapshot in each of 100 datasets no handshake is made either", g.handshakes, 0, HANDSHAKES_MAX),
     ]
@@ -290,7 +297,8 @@ def check(program, meter, top):
         print(f"{'ok' if fine else 'not ok'} {number} - {sentence}")
         if not fine:
             print(f"# counted {figure}, and it may be {least} to {limit}")
-            for side, words in (f.commands if "nothing" in sentence else [])[:10]:
+            run = q if "a while" in sentence else f if "nothing" in sentence else None
+            for side, words in (run.commands if run else [])[:10]:
                 print(f"#   {side} {words}")
     return 1 if bad else 0
 

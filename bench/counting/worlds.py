@@ -337,6 +337,13 @@ class NoOp:
     def start(self, world):
         pass
 
+    def settle(self, runner):
+        """A daemon that has seen twice, two seconds apart, that there is nothing to do (engine/quiet.h)."""
+        if isinstance(runner, Backupd):
+            runner.run()
+            time.sleep(2.1)
+            runner.run()
+
     def keep(self, world):
         return 1000000
 
@@ -347,9 +354,18 @@ class NoOp:
         return here, there
 
 
-class New(NoOp):
+class Listed(NoOp):
+    """The cycles right after the first, which list all snapshots of both sides."""
+
+    name = "listed"
+    repeats = 1  # three cycles in all: quick ones prove nothing
+
+    def settle(self, runner):
+        pass
+
+
+class New(Listed):
     name = "new"
-    repeats = 1
     count = 1
 
     def prepare(self, world, number):
@@ -380,12 +396,11 @@ class Failing(New):
         return (here, there) if name == FAILING else super().rule(name, here, there)
 
 
-class Prune(NoOp):
+class Prune(Listed):
     """Both sides have twice as many as they are to keep: the older half is put back before each cycle."""
 
     name = "prune half"
     prunes = True
-    repeats = 1
 
     def __init__(self):
         self.full = {}
@@ -417,4 +432,4 @@ class Prune(NoOp):
         return here[:1] + here[-half:], there[:1] + there[-half:]
 
 
-WORKLOADS = {w.name: w for w in (NoOp, New, Behind, Prune, Failing)}
+WORKLOADS = {w.name: w for w in (NoOp, Listed, New, Behind, Prune, Failing)}

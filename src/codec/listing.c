@@ -4,17 +4,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hash.h"
 #include "mem.h"
 #include "text.h"
 
-#define COLUMNS_MAX 6
+#define COLUMNS_MAX 9
 
 /* How many columns a line has; those that only show what a person may want to see can be missing. */
 static const struct {
     size_t least, most;
 } COLUMNS[] = {
-    [LISTING_DATASETS] = {4, 6}, [LISTING_SNAPSHOTS] = {4, 5}, [LISTING_NAMES] = {3, 3},
-    [LISTING_FACTS] = {4, 4},    [LISTING_DETAILS] = {4, 4},
+    [LISTING_DATASETS] = {4, 6}, [LISTING_CHANGES] = {9, 9}, [LISTING_SNAPSHOTS] = {4, 5},
+    [LISTING_NAMES] = {3, 3},    [LISTING_FACTS] = {4, 4},   [LISTING_DETAILS] = {4, 4},
 };
 
 /* One column of a line; `s` is NUL-terminated. */
@@ -117,6 +118,17 @@ static const char *find_dataset(struct listing *listing, const char *full, bool 
     return NULL;
 }
 
+/* The columns guid, origin and snapshots_changed. */
+static uint64_t revision_of(const struct column *guid, const struct column *origin,
+                            const struct column *changed)
+{
+    if (is_absent(changed) || is_absent(guid))
+        return 0;
+    uint64_t hash = hash_add_bytes(HASH_INIT, guid->s, guid->len);
+    hash = hash_add_bytes(hash, origin->s, origin->len);
+    return hash_add_bytes(hash, changed->s, changed->len);
+}
+
 static int read_dataset(struct row *row)
 {
     const char *type = row->column[1].s;
@@ -140,6 +152,7 @@ static int read_dataset(struct row *row)
     holding->exists = true;
     holding->type = known;
     holding->space = space[0] + space[1];
+    holding->revision = revision_of(&row->column[6], &row->column[7], &row->column[8]);
     holding->encrypted = !is_absent(encryption) && strcmp(encryption->s, "off") != 0;
     holding->token =
         is_absent(token) ? NULL : strpool_add(&listing->inv->pool, token->s, token->len);
@@ -270,6 +283,7 @@ static int read_line(void *arg, char *line, size_t len, struct err *e)
         return -1;
     switch (row.listing->kind) {
     case LISTING_DATASETS:
+    case LISTING_CHANGES:
         return read_dataset(&row);
     case LISTING_SNAPSHOTS:
     case LISTING_NAMES:
@@ -350,7 +364,7 @@ static void keep_dataset(const struct listing *listing, struct dataset *ds)
     }
     if (listing->kind == LISTING_NAMES && listing->inv->facts != NULL)
         inventory_complete_dataset(listing->inv, ds, listing->side);
-    holding->listed = holding->listed || holding->exists;
+    holding->listed = holding->listed || (holding->exists && !holding->skipped);
 }
 
 void listing_end_partly(struct listing *listing)
@@ -375,7 +389,8 @@ static int end_lines(struct listing *listing, struct err *e)
     if (rc != 0)
         return -1;
     /* A dataset that is there is printed; a shell that runs something else prints nothing. */
-    if (listing->kind == LISTING_DATASETS && listing->lines.number == 0)
+    bool is_of_datasets = listing->kind == LISTING_DATASETS || listing->kind == LISTING_CHANGES;
+    if (is_of_datasets && listing->lines.number == 0)
         return err_set(e, ERR_PARSE,
                        "zfs list succeeded and printed nothing: what runs there is not zfs");
     listing_end_partly(listing);

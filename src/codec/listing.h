@@ -15,6 +15,7 @@
 /* The columns to ask for. */
 #define LISTING_DATASET_COLUMNS                                                                    \
     "name,type,encryption,receive_resume_token,usedbydataset,usedbysnapshots"
+#define LISTING_CHANGE_COLUMNS   LISTING_DATASET_COLUMNS ",guid,origin,snapshots_changed"
 #define LISTING_SNAPSHOT_COLUMNS "name,guid,createtxg,creation,written"
 #define LISTING_NAME_COLUMNS     "name,guid,createtxg" /* and no more: these alone are fast */
 #define LISTING_FACT_COLUMNS     "name,guid,creation,written"
@@ -36,6 +37,8 @@ enum listing_kind {
                           SNAPSHOT_BARE and counted in inv->bare */
     LISTING_FACTS,     /* -t snapshot,bookmark -o LISTING_FACT_COLUMNS: adds to inv->facts at its
                           end, and to nothing else */
+    LISTING_CHANGES,   /* as LISTING_DATASETS, with LISTING_CHANGE_COLUMNS, which 2.2 and later
+                          know: sets revision, too */
 };
 
 struct listing {
@@ -75,7 +78,7 @@ int listing_feed(struct listing *listing, const char *data, size_t len, struct e
  * The end of a listing whose program succeeded. It fails with ERR_PARSE where the last line has no
  * newline, because the rest is missing then; and of LISTING_SNAPSHOTS and LISTING_NAMES where a
  * dataset has two snapshots of one guid (bookmarks may share one); else it sets `listed` on
- * every dataset of the inventory that exists on the side, also on one that had no line. So a
+ * every dataset of the inventory that exists on the side and is not `skipped`, also on one that had no line. So a
  * listing must cover all that the inventory has of the side: who lists one dataset alone reads it
  * into an inventory of its own, and who lists datasets too does that first. The caller sorts the
  * inventory.

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hash.h"
 #include "mem.h"
 
 void inventory_init(struct inventory *inv)
@@ -150,23 +151,27 @@ void inventory_complete(struct inventory *inv, enum side side)
         inventory_complete_dataset(inv, inv->v[i], side);
 }
 
-static void add(struct inventory *inv, struct snapset *set, const struct snapshot *snap)
+/* `mark`: "@" or "#". A sum, so that the order in which they come does not count. */
+static void add(struct inventory *inv, struct holding *holding, char mark,
+                const struct snapshot *snap)
 {
     struct snapshot copy = *snap;
-    copy.name = strpool_add(&inv->pool, snap->name, strlen(snap->name));
-    snapset_add(set, &copy);
+    size_t len = strlen(snap->name);
+    uint64_t hash = hash_add(hash_add(HASH_INIT ^ (uint64_t)mark, snap->guid), snap->createtxg);
+    holding->digest += hash_add_bytes(hash, snap->name, len);
+    holding->exists = true;
+    copy.name = strpool_add(&inv->pool, snap->name, len);
+    snapset_add(mark == '@' ? &holding->snapshots : &holding->bookmarks, &copy);
 }
 
 void inventory_add_snapshot(struct inventory *inv, struct dataset *ds, enum side side,
                             const struct snapshot *snap)
 {
-    ds->side[side].exists = true;
-    add(inv, &ds->side[side].snapshots, snap);
+    add(inv, &ds->side[side], '@', snap);
 }
 
 void inventory_add_bookmark(struct inventory *inv, struct dataset *ds, enum side side,
                             const struct snapshot *bookmark)
 {
-    ds->side[side].exists = true;
-    add(inv, &ds->side[side].bookmarks, bookmark);
+    add(inv, &ds->side[side], '#', bookmark);
 }

@@ -14,11 +14,16 @@ enum dataset_type { DATASET_UNKNOWN, DATASET_FILESYSTEM, DATASET_VOLUME };
 /* What one side holds of one dataset. */
 struct holding {
     bool exists;
-    bool listed; /* I8: a complete listing of this side, made by this process, is in here */
+    bool listed;  /* I8: a complete listing of this side, made by this process, is in here */
+    bool skipped; /* its snapshots were not asked for: none is in here, whatever there are */
     enum dataset_type type;
     bool encrypted;
     const char *token; /* receive_resume_token, or NULL; lives in the pool */
     uint64_t space;    /* bytes of it and its snapshots, without its children */
+    uint64_t
+        revision;    /* a digest of what zfs says of when its snapshots changed, and of what it is;
+                          0: it was not asked, or does not know */
+    uint64_t digest; /* of the snapshots and bookmarks below, in any order */
     struct snapset snapshots;
     struct snapset bookmarks;
 };

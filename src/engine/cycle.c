@@ -17,6 +17,7 @@ struct cycle {
     struct inventory inv;
     struct discovery *discovery;
     int64_t began_ms;        /* monotonic; no listing is older */
+    int64_t listed_ms;       /* monotonic; when all were complete */
     struct err error;        /* what fails the cycle as a whole */
     struct crew *crew;       /* NULL: the listings are not complete yet */
     size_t planned;          /* datasets of the inventory, in its order */
@@ -37,6 +38,9 @@ static void finish(struct cycle *cycle)
     if (cycle->finished)
         return;
     cycle->finished = true;
+    /* A side that could not be reached may come back as another. */
+    if (cycle->spec.quiet != NULL && cycle->error.code != ERR_NONE)
+        quiet_forget(cycle->spec.quiet);
     struct event event = {.kind = EVENT_CYCLE_FINISHED,
                           .count = cycle->datasets,
                           .failed = cycle->failed + crew_failed(cycle->crew),
@@ -62,6 +66,7 @@ struct cycle *cycle_start(const struct cycle_spec *spec)
                                        .sites = spec->sites,
                                        .connection = spec->connection,
                                        .inv = &cycle->inv,
+                                       .quiet = spec->quiet,
                                        .on_done = plan_all,
                                        .arg = cycle};
     cycle->discovery = discovery_start(&discovery);
@@ -77,7 +82,16 @@ static const struct snapshot *newest_known(const struct snapset *set)
     return n == 0 ? NULL : &set->v[n - 1];
 }
 
-static void tell_seen(struct cycle *cycle, const struct dataset *ds)
+static struct quiet_holding holding_of(const struct holding *holding)
+{
+    const struct snapshot *newest = newest_known(&holding->snapshots);
+    return (struct quiet_holding){.count = holding->snapshots.n,
+                                  .newest = newest == NULL ? 0 : newest->creation};
+}
+
+/* `known`: what is known of the remote's snapshots where they were not listed, or NULL. */
+static void tell_seen(struct cycle *cycle, const struct dataset *ds,
+                      const struct quiet_holding *known)
 {
     bool remote_only = !ds->side[SIDE_LOCAL].exists;
     struct event event = {.kind = EVENT_DATASET_SEEN,
@@ -85,10 +99,11 @@ static void tell_seen(struct cycle *cycle, const struct dataset *ds)
                           .type = ds->side[remote_only ? SIDE_REMOTE : SIDE_LOCAL].type,
                           .flag = remote_only};
     for (int side = 0; side < SIDE_COUNT; side++) {
-        const struct snapset *set = &ds->side[side].snapshots;
-        const struct snapshot *newest = newest_known(set);
-        event.holding[side].count = set->n;
-        event.holding[side].newest = newest == NULL ? 0 : newest->creation;
+        struct quiet_holding holding = holding_of(&ds->side[side]);
+        if (side == SIDE_REMOTE && known != NULL)
+            holding = *known;
+        event.holding[side].count = holding.count;
+        event.holding[side].newest = holding.newest;
         event.holding[side].space = ds->side[side].space;
     }
     emit(cycle, &event);
@@ -118,6 +133,15 @@ static void tell_unplanned(struct cycle *cycle, const struct dataset *ds)
     target_fini(&target);
 }
 
+/* There is nothing to do for `ds`, as far as can be seen from full listings of both sides. */
+static void note_quiet(struct cycle *cycle, const struct dataset *ds)
+{
+    const struct holding *remote = &ds->side[SIDE_REMOTE];
+    struct quiet_holding holding = holding_of(remote);
+    if (cycle->spec.quiet != NULL && remote->exists)
+        quiet_note(cycle->spec.quiet, ds, &holding, cycle->began_ms, cycle->listed_ms);
+}
+
 static void tell_plan(struct cycle *cycle, const struct dataset *ds, const struct target *target,
                       const struct plan *plan)
 {
@@ -145,14 +169,19 @@ static void tell_finished(struct cycle *cycle, const struct dataset *ds, const s
     emit(cycle, &event);
 }
 
+static bool has_stray(const struct target *target)
+{
+    return target->base_remote != TARGET_NONE && target->base_local == TARGET_NONE &&
+           target->base_bookmark == TARGET_NONE && target->error.code == ERR_NONE;
+}
+
 /* A foreign newest snapshot on the remote keeps older ones of ours from being sent, and is in the
  * way of the next: say so before that is an error. */
 static void warn_of_stray(struct cycle *cycle, const struct dataset *ds,
                           const struct target *target)
 {
     char text[ERR_MSG_MAX];
-    if (target->base_remote == TARGET_NONE || target->base_local != TARGET_NONE ||
-        target->base_bookmark != TARGET_NONE || target->error.code != ERR_NONE)
+    if (!has_stray(target))
         return;
     snprintf(
         text, sizeof(text),
@@ -201,6 +230,8 @@ static void plan_dataset(struct cycle *cycle, const struct dataset *ds)
                                                   .is_new = is_new(cycle, ds)});
     else
         tell_finished(cycle, ds, NULL);
+    if (rc == 0 && !has_work && !has_stray(&target))
+        note_quiet(cycle, ds);
     plan_fini(&plan);
     target_fini(&target);
 }
@@ -210,8 +241,10 @@ static void plan_dataset(struct cycle *cycle, const struct dataset *ds)
 static void mark_listed(struct cycle *cycle)
 {
     for (size_t i = 0; i < cycle->inv.n; i++)
-        for (int side = 0; side < SIDE_COUNT; side++)
-            cycle->inv.v[i]->side[side].listed = cycle->inv.v[i]->side[side].exists;
+        for (int side = 0; side < SIDE_COUNT; side++) {
+            struct holding *holding = &cycle->inv.v[i]->side[side];
+            holding->listed = holding->exists && !holding->skipped;
+        }
 }
 
 static void handle_idle(void *arg)
@@ -235,29 +268,47 @@ static bool is_bare(const struct snapset *set)
 }
 
 /* Whether the facts of a snapshot of it are missing: it went, or its name is that of another one
- * now, after its side was listed. What is older than what is then not known, so nothing is planned
+ * now, after its side was listed; or whether that listing broke off. What is older than what is then not known, so nothing is planned
  * from the listing, and its table stays what it was until a worker has listed it. */
 static bool has_moved(const struct cycle *cycle, const struct dataset *ds)
 {
-    bool found = false;
+    bool found = discovery_is_unsure(cycle->discovery, ds);
     for (int side = 0; side < SIDE_COUNT; side++)
         found = found || (cycle->inv.bare[side] > 0 && (is_bare(&ds->side[side].snapshots) ||
                                                         is_bare(&ds->side[side].bookmarks)));
     return found;
 }
 
+/* What is known of a quiet dataset holds, its table of snapshots, too. */
+static void leave_quiet(struct cycle *cycle, const struct dataset *ds)
+{
+    tell_seen(cycle, ds, quiet_find(cycle->spec.quiet, ds, cycle->began_ms));
+    quiet_keep(cycle->spec.quiet, ds);
+    if (!ds->side[SIDE_LOCAL].exists)
+        return;
+    struct event event = {.kind = EVENT_DATASET_PLANNED, .dataset = ds->name, .count = 0};
+    emit(cycle, &event);
+    tell_finished(cycle, ds, NULL);
+}
+
 static void plan_or_leave(struct cycle *cycle, const struct dataset *ds)
 {
+    if (ds->side[SIDE_REMOTE].skipped) {
+        leave_quiet(cycle, ds);
+        return;
+    }
     bool is_moved = has_moved(cycle, ds);
     bool is_local = ds->side[SIDE_LOCAL].exists;
     bool is_skipped =
         is_local && cycle->spec.skip != NULL && cycle->spec.skip(cycle->spec.arg, ds->name);
-    tell_seen(cycle, ds);
+    tell_seen(cycle, ds, NULL);
     if (is_skipped)
         cycle->failed++;
     if (!is_local || is_skipped) { /* I9 */
         if (!is_moved)
             tell_unplanned(cycle, ds);
+        if (!is_moved && !is_local)
+            note_quiet(cycle, ds);
     } else if (is_moved) {
         crew_add(cycle->crew,
                  &(struct crew_task){.ds = ds, .is_moved = true, .is_new = is_new(cycle, ds)});
@@ -266,7 +317,14 @@ static void plan_or_leave(struct cycle *cycle, const struct dataset *ds)
     }
 }
 
-/* A turn's worth; crew_start follows the last. What others want meanwhile is answered. */
+static void all_planned(struct cycle *cycle)
+{
+    if (cycle->spec.quiet != NULL)
+        quiet_end_cycle(cycle->spec.quiet);
+    crew_start(cycle->crew);
+}
+
+/* A turn's worth; all_planned follows the last. What others want meanwhile is answered. */
 static void plan_some(void *arg)
 {
     struct cycle *cycle = arg;
@@ -281,7 +339,7 @@ static void plan_some(void *arg)
     if (cycle->planned < cycle->inv.n)
         cycle->next = loop_add_timer(cycle->spec.loop, 0, plan_some, cycle);
     else
-        crew_start(cycle->crew);
+        all_planned(cycle);
 }
 
 static void plan_all(void *arg, const struct err *e)
@@ -298,7 +356,9 @@ static void plan_all(void *arg, const struct err *e)
     }
     inventory_sort_datasets(&cycle->inv);
     mark_listed(cycle);
-    if (cycle->inv.facts != NULL)
+    cycle->listed_ms = clock_monotonic_ms();
+    /* Those of what was skipped were not seen, and are wanted again. */
+    if (cycle->inv.facts != NULL && !discovery_has_skipped(cycle->discovery))
         facts_end(cycle->inv.facts);
     plan_some(cycle);
 }

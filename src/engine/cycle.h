@@ -12,6 +12,7 @@
 #include "facts.h"
 #include "limiter.h"
 #include "pace.h"
+#include "quiet.h"
 #include "sites.h"
 
 /* Snapshots of both sides that are planned before the loop has another turn, and the rest of the
@@ -39,6 +40,7 @@ struct cycle_spec {
     struct compression *compression; /* what is known of zstd; NULL: no stream is compressed */
     struct pace *pace;   /* looked at where parallel is "auto"; NULL: as if nothing was found yet */
     struct facts *facts; /* kept from cycle to cycle; NULL: none are, and all is listed at length */
+    struct quiet *quiet; /* kept from cycle to cycle, with facts; NULL: every dataset is listed */
     uint64_t number;
     bool dryrun;
     cycle_event_fn *on_event;

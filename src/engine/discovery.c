@@ -2,9 +2,13 @@
 
 #include <stdlib.h>
 
+#include "clock.h"
 #include "command.h"
 #include "job.h"
 #include "mem.h"
+
+/* Of so many datasets at the most, one in so many, snapshots are listed by name; else of all. */
+#define NAMED_SHARE 4
 
 /* The most commands that fetch facts by name: beyond them, one listing of all is cheaper. */
 #define FACTS_JOBS_MAX 4
@@ -32,6 +36,10 @@ struct discovery {
     bool missing[SIDE_COUNT]; /* its root does not exist */
     unsigned pending;         /* what runs, and a connection being made */
     bool names_only;          /* something is known by guid */
+    unsigned awaited;         /* listings that say what is quiet; the remote's snapshots follow */
+    bool is_asking;           /* the remote's datasets are listed with what changed */
+    bool has_skipped;         /* some are quiet */
+    bool is_named, is_torn;   /* some were listed by name; and one of them was gone */
     bool connecting, stopping;
     struct err error; /* the first */
     struct loop_timer *next;
@@ -171,13 +179,101 @@ static void fetch_facts(struct discovery *discovery, enum side side)
     discovery->looks[side][WHAT_FACTS].is_of_all = true;
 }
 
+/* ---- what is quiet ---- */
+
+static void handle_listing(void *arg, const struct err *e);
+
+/* Marks what need not be listed. Returns how many datasets of the remote are not so. */
+static size_t skip_quiet(struct discovery *discovery, size_t *ret_all)
+{
+    const struct inventory *inv = discovery->spec.inv;
+    int64_t now = clock_monotonic_ms();
+    size_t loud = 0;
+    *ret_all = 0;
+    for (size_t i = 0; i < inv->n; i++) {
+        struct holding *remote = &inv->v[i]->side[SIDE_REMOTE];
+        if (!remote->exists)
+            continue;
+        remote->skipped = quiet_find(discovery->spec.quiet, inv->v[i], now) != NULL;
+        *ret_all += 1;
+        loud += remote->skipped ? 0 : 1;
+    }
+    discovery->has_skipped = loud < *ret_all;
+    return loud;
+}
+
+static void skip_nothing(struct discovery *discovery)
+{
+    for (size_t i = 0; i < discovery->spec.inv->n; i++)
+        discovery->spec.inv->v[i]->side[SIDE_REMOTE].skipped = false;
+    discovery->has_skipped = false;
+}
+
+/* Lists the remote's snapshots as far as they are not known. */
+static void list_the_rest(struct discovery *discovery)
+{
+    struct dsname root = discovery->spec.sites->side[SIDE_REMOTE].root;
+    size_t all = 0;
+    size_t loud = skip_quiet(discovery, &all);
+    if (loud == 0)
+        return;
+    struct argv argv;
+    argv_init(&argv);
+    discovery->is_named = loud * NAMED_SHARE <= all &&
+                          command_list_some_names(&argv, root, discovery->spec.inv, SIDE_REMOTE);
+    if (!discovery->is_named) {
+        argv_fini(&argv);
+        argv_init(&argv);
+        skip_nothing(discovery);
+        command_list_names(&argv, root);
+    }
+    start_listing(discovery, SIDE_REMOTE, WHAT_SNAPSHOTS, LISTING_NAMES, &argv, handle_listing);
+}
+
+/* One of the listings that say what is quiet is complete. */
+static void count_down(struct discovery *discovery)
+{
+    if (discovery->awaited == 0)
+        return;
+    discovery->awaited--;
+    if (discovery->awaited == 0 && discovery->error.code == ERR_NONE && !discovery->stopping)
+        list_the_rest(discovery);
+}
+
+/* The remote's zfs may not know the columns: then it is asked without them. What else may be wrong
+ * is said again. */
+static bool ask_without(struct discovery *discovery, const struct look *look, const struct err *e)
+{
+    if (look != &discovery->looks[SIDE_REMOTE][WHAT_DATASETS] || !discovery->is_asking ||
+        e->code != ERR_ZFS || discovery->stopping)
+        return false;
+    struct argv argv;
+    argv_init(&argv);
+    discovery->is_asking = false;
+    quiet_note_refusal(discovery->spec.quiet, clock_monotonic_ms());
+    command_list_datasets(&argv, discovery->spec.sites->side[SIDE_REMOTE].root, true);
+    start_listing(discovery, SIDE_REMOTE, WHAT_DATASETS, LISTING_DATASETS, &argv, handle_listing);
+    return true;
+}
+
+/* A dataset that was listed by name is gone, and what there is of the others is not certain. */
+static bool is_torn(const struct discovery *discovery, const struct look *look)
+{
+    return discovery->is_named && look == &discovery->looks[SIDE_REMOTE][WHAT_SNAPSHOTS];
+}
+
 static void handle_listing(void *arg, const struct err *e)
 {
     struct look *look = arg;
     struct discovery *discovery = look->discovery;
     enum side side = look->side;
     look->listing = NULL;
-    if (e != NULL && e->code == ERR_DATASET_MISSING) {
+    if (e != NULL && err_code_is_missing(e->code) && is_torn(discovery, look)) {
+        discovery->is_torn = true;
+    } else if (e != NULL && ask_without(discovery, look, e)) {
+        settle(discovery);
+        return;
+    } else if (e != NULL && e->code == ERR_DATASET_MISSING) {
         if (!discovery->missing[side] && !discovery->stopping)
             look_at_pool(discovery, side);
         discovery->missing[side] = true;
@@ -187,17 +283,35 @@ static void handle_listing(void *arg, const struct err *e)
                discovery->spec.inv->bare[side] > 0 && !discovery->stopping) {
         fetch_facts(discovery, side);
     }
+    count_down(discovery);
     settle(discovery);
+}
+
+/* Those of the remote with what changed, where it can be asked for that. */
+static void list_datasets(struct discovery *discovery, enum side side)
+{
+    struct dsname root = discovery->spec.sites->side[side].root;
+    const struct quiet *quiet = discovery->spec.quiet;
+    struct argv argv;
+    argv_init(&argv);
+    if (side == SIDE_REMOTE && quiet != NULL && quiet_may_ask(quiet, clock_monotonic_ms())) {
+        discovery->is_asking = true;
+        command_list_changes(&argv, root);
+        start_listing(discovery, side, WHAT_DATASETS, LISTING_CHANGES, &argv, handle_listing);
+        return;
+    }
+    command_list_datasets(&argv, root, true);
+    start_listing(discovery, side, WHAT_DATASETS, LISTING_DATASETS, &argv, handle_listing);
 }
 
 static void list_side(struct discovery *discovery, enum side side)
 {
     struct dsname root = discovery->spec.sites->side[side].root;
     bool names_only = discovery->names_only;
+    list_datasets(discovery, side);
+    if (side == SIDE_REMOTE && discovery->awaited > 0)
+        return;
     struct argv argv;
-    argv_init(&argv);
-    command_list_datasets(&argv, root, true);
-    start_listing(discovery, side, WHAT_DATASETS, LISTING_DATASETS, &argv, handle_listing);
     argv_init(&argv);
     if (names_only)
         command_list_names(&argv, root);
@@ -218,6 +332,18 @@ static void handle_connection(void *arg, const struct err *e)
     settle(discovery);
 }
 
+/* Whether the remote's snapshots are listed at once, or after what says which. */
+static void decide_to_wait(struct discovery *discovery)
+{
+    const struct discovery_spec *spec = &discovery->spec;
+    if (spec->quiet == NULL)
+        return;
+    if (spec->connection != NULL && !connection_is_up(spec->connection))
+        quiet_forget(spec->quiet); /* who knows what was done to the pool meanwhile */
+    if (config_has_remote(spec->config) && discovery->names_only && quiet_is_likely(spec->quiet))
+        discovery->awaited = 3; /* both listings of local, and the remote's datasets */
+}
+
 struct discovery *discovery_start(const struct discovery_spec *spec)
 {
     struct discovery *discovery = mem_zalloc(1, sizeof(*discovery));
@@ -227,6 +353,7 @@ struct discovery *discovery_start(const struct discovery_spec *spec)
         discovery->names_only = spec->inv->facts->n > 0;
         facts_begin(spec->inv->facts);
     }
+    decide_to_wait(discovery);
     list_side(discovery, SIDE_LOCAL);
     if (config_has_remote(spec->config) && spec->connection != NULL) {
         discovery->pending++;
@@ -264,4 +391,15 @@ void discovery_free(struct discovery *discovery)
         return;
     loop_remove_timer(discovery->next);
     free(discovery);
+}
+
+bool discovery_has_skipped(const struct discovery *discovery)
+{
+    return discovery->has_skipped;
+}
+
+bool discovery_is_unsure(const struct discovery *discovery, const struct dataset *ds)
+{
+    const struct holding *remote = &ds->side[SIDE_REMOTE];
+    return discovery->is_torn && remote->exists && !remote->skipped;
 }

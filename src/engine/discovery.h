@@ -7,21 +7,9 @@
  * or by one listing of all where many are new. Nothing in here waits; all of it happens from the
  * loop.
  *
- * Snapshots are listed in every cycle, although OpenZFS 2.2 and later say of a dataset when its
- * snapshots last changed (snapshots_changed) and a cycle could ask for that alone. It does not
- * prove that nothing changed (tried on 2.3; part of that is in tests/sim/conformance.sh):
- *
- * - It is a time of the clock of that machine, in whole seconds, and not a count. That one second
- *   may see two changes could be waited out; that the clock is set back and a change falls into the
- *   very second that is known cannot be seen from here, and no other column tells.
- * - `zfs promote` gives a clone the snapshots of its origin and leaves its value as it was, even
- *   "-". Only the origins of the two tell.
- * - On a pool without the feature extensible_dataset it is kept in memory and is "-" again after an
- *   import, whatever changed.
- * - Bookmarks do not change it, and one of ours that somebody destroyed is to be made again.
- * - A version that does not know it changes snapshots and leaves it as it was.
- *
- * What is skipped by mistake is found by nobody, since the next cycle skips it again.
+ * The local side is listed in full in every cycle. Where most datasets are quiet (quiet.h), the
+ * remote's snapshots are listed only once it is known whose: of no dataset, of a few by name, or of
+ * all. That is one round trip more where there is news, and a listing less where there is none.
  */
 #ifndef BACKUPD_ENGINE_DISCOVERY_H
 #define BACKUPD_ENGINE_DISCOVERY_H
@@ -30,6 +18,7 @@
 #include "connection.h"
 #include "inventory.h"
 #include "loop.h"
+#include "quiet.h"
 #include "sites.h"
 
 struct discovery;
@@ -44,6 +33,7 @@ struct discovery_spec {
     const struct sites *sites;
     struct connection *connection; /* NULL: the remote is not reached through ssh */
     struct inventory *inv;         /* empty; with its facts where some are kept */
+    struct quiet *quiet;           /* what need not be listed; NULL: everything is */
     discovery_done_fn *on_done;
     void *arg;
 };
@@ -56,6 +46,14 @@ void discovery_stop(struct discovery *discovery);
 
 /* Frees it; not while anything runs that its loop still turns for. NULL is fine. */
 void discovery_free(struct discovery *discovery);
+
+/* Whether the snapshots of any dataset were left out as it is quiet: those of the remote, which then
+ * are `skipped`. */
+bool discovery_has_skipped(const struct discovery *discovery);
+
+/* Whether it is not certain what the remote holds of `ds`, as something that was listed by name with
+ * it is gone. */
+bool discovery_is_unsure(const struct discovery *discovery, const struct dataset *ds);
 
 /* Prepends which side of `sites` an error is of. */
 void discovery_describe_side(const struct sites *sites, enum side side, struct err *e);

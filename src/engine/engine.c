@@ -107,6 +107,7 @@ static void take_config(struct engine *engine)
     engine->next_config = NULL;
     connect_sites(engine);
     compression_forget(engine->compression);
+    quiet_forget(engine->quiet);
     tell_configuration(engine);
     if (history_moves) {
         history_link_free(engine->history);
@@ -155,6 +156,7 @@ struct engine *engine_new(struct config *config, const struct engine_options *op
     engine->limiter = limiter_new();
     limiter_set(engine->limiter, config->rate_limit);
     engine->compression = compression_new();
+    engine->quiet = quiet_new();
     if (take_lock(engine, e) != 0)
         goto fail;
     recall_facts(engine);
@@ -255,6 +257,7 @@ void engine_free(struct engine *engine)
     retries_fini(&engine->retries);
     limiter_free(engine->limiter);
     compression_free(engine->compression);
+    quiet_free(engine->quiet);
     facts_fini(&engine->facts);
     state_fini(&engine->state);
     config_fini(engine->config);

@@ -175,6 +175,7 @@ static void run_cycle(void *arg)
                               .compression = engine->compression,
                               .pace = &engine->pace,
                               .facts = &engine->facts,
+                              .quiet = engine->options.once ? NULL : engine->quiet,
                               .number = engine->state.cycle + 1,
                               .dryrun = engine->options.dryrun,
                               .on_event = handle_event,

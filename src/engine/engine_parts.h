@@ -29,6 +29,7 @@ struct engine {
     int lock;
     struct state state;
     struct facts facts;
+    struct quiet *quiet;
     char facts_path[INSTANCE_PATH_MAX]; /* where they are kept for the next start; "" : nowhere */
     struct facts_writer *facts_writer;  /* not NULL: the cycle is over, and they are being kept */
     struct retries retries;

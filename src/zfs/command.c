@@ -11,22 +11,37 @@ static void add_snapshot(struct argv *argv, struct dsname ds, char separator, st
     argv_add_format(argv, "%s%c%s", ds.s, separator, name.s);
 }
 
-void command_list_datasets(struct argv *argv, struct dsname ds, bool recursive)
+static void list_datasets(struct argv *argv, const char *columns, struct dsname ds, bool recursive)
 {
-    argv_add_all(argv, "zfs", "list", "-Hp", "-t", "filesystem,volume", "-o",
-                 LISTING_DATASET_COLUMNS);
+    argv_add_all(argv, "zfs", "list", "-Hp", "-t", "filesystem,volume", "-o", columns);
     if (recursive)
         argv_add(argv, "-r");
     argv_add(argv, ds.s);
 }
 
-static void list_snapshots(struct argv *argv, const char *columns, struct dsname ds, bool recursive)
+void command_list_datasets(struct argv *argv, struct dsname ds, bool recursive)
+{
+    list_datasets(argv, LISTING_DATASET_COLUMNS, ds, recursive);
+}
+
+void command_list_changes(struct argv *argv, struct dsname ds)
+{
+    list_datasets(argv, LISTING_CHANGE_COLUMNS, ds, true);
+}
+
+/* Without the datasets. */
+static void begin_snapshots(struct argv *argv, const char *columns, bool recursive)
 {
     argv_add_all(argv, "zfs", "list", "-Hp", "-t", "snapshot,bookmark", "-o", columns);
     if (recursive)
         argv_add(argv, "-r");
     else
         argv_add_all(argv, "-d", "1");
+}
+
+static void list_snapshots(struct argv *argv, const char *columns, struct dsname ds, bool recursive)
+{
+    begin_snapshots(argv, columns, recursive);
     argv_add(argv, ds.s);
 }
 
@@ -43,6 +58,27 @@ void command_list_names(struct argv *argv, struct dsname ds)
 void command_list_all_facts(struct argv *argv, struct dsname ds)
 {
     list_snapshots(argv, LISTING_FACT_COLUMNS, ds, true);
+}
+
+bool command_list_some_names(struct argv *argv, struct dsname root, const struct inventory *inv,
+                             enum side side)
+{
+    size_t bytes = 0;
+    begin_snapshots(argv, LISTING_NAME_COLUMNS, false);
+    for (size_t i = 0; i < inv->n; i++) {
+        const struct holding *holding = &inv->v[i]->side[side];
+        struct dsbuf buf;
+        struct dsname ds;
+        if (!holding->exists || holding->skipped)
+            continue;
+        if (dsname_join(&buf, root, inv->v[i]->name, &ds, NULL) != 0)
+            return false;
+        bytes += strlen(ds.s) + 4; /* as a word of its own, with room for quotes */
+        if (bytes > COMMAND_LIST_MAX)
+            return false;
+        argv_add(argv, ds.s);
+    }
+    return true;
 }
 
 /* A list of names that grows until a command is full. */

@@ -28,12 +28,22 @@
 /* Datasets at and below `ds` (or `ds` alone), for LISTING_DATASETS. */
 void command_list_datasets(struct argv *argv, struct dsname ds, bool recursive);
 
+/* Datasets at and below `ds`, for LISTING_CHANGES. */
+void command_list_changes(struct argv *argv, struct dsname ds);
+
 /* Snapshots and bookmarks at and below `ds` (or of `ds` alone), for LISTING_SNAPSHOTS. */
 void command_list_snapshots(struct argv *argv, struct dsname ds, bool recursive);
 
 /* Snapshots and bookmarks at and below `ds`, for LISTING_NAMES, or LISTING_FACTS of all of them. */
 void command_list_names(struct argv *argv, struct dsname ds);
 void command_list_all_facts(struct argv *argv, struct dsname ds);
+
+/*
+ * Snapshots and bookmarks of those datasets of a side alone that are not `skipped`, for
+ * LISTING_NAMES; the root of the side is `root`. False where they do not fit into one command.
+ */
+bool command_list_some_names(struct argv *argv, struct dsname root, const struct inventory *inv,
+                             enum side side);
 
 /* Where command_list_facts goes on. Zeroed, it is the beginning. */
 struct command_place {

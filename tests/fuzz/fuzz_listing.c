@@ -39,7 +39,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct err e = ERR_INIT, f = ERR_INIT;
     if (size < 2)
         return 0;
-    enum listing_kind kind = (enum listing_kind)(data[0] % 5);
+    enum listing_kind kind = (enum listing_kind)(data[0] % 6);
     const char *text = (const char *)data + 2;
     size_t split = size > 2 ? data[1] % (size - 2) : 0;
     inventory_init(&whole);

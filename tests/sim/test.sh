@@ -1221,6 +1221,172 @@ await_cycle() {
     fail "cycle $1 did not end"
 }
 
+# cycle N: the daemon begins one, and it ended.
+cycle() {
+    kill -USR1 $daemon
+    (await_cycle "$1") || exit 1
+}
+
+# quiet KIND [LINE...]: a daemon that has seen twice, two seconds apart, that there is nothing to do. Four cycles.
+quiet() {
+    KEEP_LOCAL=9 KEEP_REMOTE=9 config "$@"
+    sync_twice
+    daemon_start
+    (await_cycle 1) || exit 1
+    cycle 2
+    sleep 2.1
+    cycle 3
+    sim calls clear
+    cycle 4
+}
+
+# There were listings of the snapshots of the other side: so many of all, and so many by name.
+assert_listed_there() {
+    assert_equal "$1" "$(calls "^$side.zfs list .*-t snapshot,bookmark .*-r $DST$")"
+    assert_equal "$2" "$(calls "^$side.zfs list .*-o name,guid,createtxg -d 1 ")"
+}
+
+# shown NAME: how many snapshots `status` says the other side has.
+shown() {
+    "$backupd" status -config "$DIR/backupd.toml" -json |
+        python3 -c 'import json, sys
+print(next(d["remote"]["snapshots"] for d in json.load(sys.stdin)["datasets"] if d["name"] == sys.argv[1]))' "$1"
+}
+
+quiet_lists_nothing_there() {
+    quiet "$1"
+    assert_listed_there 0 0
+    assert_called "^local.zfs list .*-t snapshot,bookmark .*-r $SRC$"
+    assert_equal 3 "$(shown /a)"
+    grep -q ' cycle 4: 6 datasets, 0 failed' "$DIR/log" || fail 'it does not count them'
+}
+
+test_a_cycle_without_news_lists_no_snapshots_of_a_remote_that_says_when_they_changed() { quiet_lists_nothing_there ssh; }
+test_a_cycle_without_news_lists_no_snapshots_of_another_pool_here() { quiet_lists_nothing_there local; }
+
+test_after_one_new_snapshot_only_that_dataset_is_listed_there() {
+    quiet ssh
+    sim clock +86400
+    sim write $SRC/a 300000
+    zfs snapshot $SRC/a@daily-4
+    cycle 5
+    assert_listed_there 0 1
+    assert_called "^remote.zfs list .*-o name,guid,createtxg -d 1 $DST/a$"
+    assert_alike
+    assert_equal 4 "$(shown /a)"
+}
+
+test_after_new_snapshots_everywhere_all_is_listed_there() {
+    quiet ssh
+    days 1
+    cycle 5
+    assert_listed_there 1 0
+    assert_alike
+}
+
+test_what_somebody_destroys_there_is_noticed() {
+    quiet ssh
+    sim clock +5
+    remote zfs destroy $DST/a@daily-2
+    cycle 5
+    assert_listed_there 0 1
+    assert_equal 2 "$(shown /a)"
+}
+
+test_when_a_snapshot_was_made_that_only_the_remote_has_is_not_asked_again() {
+    KEEP_LOCAL=9 KEEP_REMOTE=9 config ssh
+    sync_twice
+    zfs destroy $SRC/a@daily-2
+    quiet ssh
+    sim clock +5
+    remote zfs snapshot $DST/a@by-hand
+    remote zfs destroy $DST/a@by-hand
+    cycle 5
+    assert_listed_there 0 1
+    assert_not_called 'zfs list .*creation'
+}
+
+test_what_somebody_adds_there_is_noticed() {
+    quiet ssh
+    sim clock +5
+    remote zfs snapshot $DST/a@by-hand
+    cycle 5
+    assert_listed_there 0 1
+    assert_equal 4 "$(shown /a)"
+}
+
+test_a_copy_that_is_gone_is_made_again() {
+    quiet ssh
+    remote zfs destroy -r "$DST/with space"
+    cycle 5
+    assert_alike
+}
+
+test_a_copy_that_another_took_the_place_of_is_listed() {
+    quiet ssh
+    remote zfs destroy -r "$DST/with space"
+    remote zfs create "$DST/with space"
+    remote zfs snapshot "$DST/with space@daily-3"
+    cycle 5
+    assert_listed_there 0 1
+    assert_equal 1 "$(shown "/with space")"
+}
+
+test_another_policy_is_looked_at_although_nothing_changed() {
+    quiet local
+    sed -i 's/^daily = 9/daily = 1/' "$DIR/backupd.toml"
+    kill -HUP $daemon
+    for _ in {1..200}; do
+        ! grep -q 'the new configuration is in use' "$DIR/log" || break
+        sleep 0.05
+    done
+    cycle 5
+    assert_listed_there 1 0
+    assert_equal "daily-1 daily-3" "$(snapshots there /a)"
+}
+
+test_a_connection_that_was_made_anew_has_all_listed() {
+    quiet ssh
+    pkill -f -- "-oControlMaster=yes.*$DIR/run/"
+    for _ in {1..200}; do
+        [ -n "$(find "$DIR/run" -type s ! -name '*.sock')" ] || break
+        sleep 0.05
+    done
+    cycle 5
+    assert_listed_there 1 0
+}
+
+test_a_failed_cycle_has_all_listed_after_it() {
+    quiet ssh
+    sim fault "once 'remote zfs list*snapshots_changed*' exit255"
+    cycle 5
+    grep -q ' cycle 5: failed' "$DIR/log" || fail 'it did not fail'
+    sim calls clear
+    cycle 6
+    assert_listed_there 1 0
+}
+
+test_a_copy_that_goes_while_it_is_listed_by_name_is_made_again() {
+    quiet ssh
+    sim clock +86400
+    zfs snapshot $SRC/a/b@daily-4
+    sim fault "once 'remote zfs list*-d 1*' fail 1 \"cannot open '$DST/a/b': dataset does not exist\""
+    cycle 5
+    assert_alike
+    grep -q ' cycle 5: 6 datasets, 0 failed' "$DIR/log" || fail 'it failed'
+}
+
+test_a_remote_that_does_not_say_when_snapshots_changed_is_asked_once_and_listed_always() {
+    old="bad property list: invalid property 'snapshots_changed'"
+    sim fault "match 'remote zfs list*snapshots_changed*' fail 2 \"$old\""
+    quiet ssh
+    assert_listed_there 1 0
+    assert_not_called 'snapshots_changed'
+    days 1
+    cycle 5
+    assert_alike
+}
+
 test_a_dataset_that_failed_comes_after_all_others_the_next_time() {
     config ssh
     printf 'parallel = 1\n' >>"$DIR/backupd.toml"

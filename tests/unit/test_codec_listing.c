@@ -235,6 +235,89 @@ static void a_snapshot_line_makes_its_dataset_exist(void **state)
     inventory_fini(&inv);
 }
 
+/* What one line of LISTING_CHANGES makes of the last three columns. */
+static uint64_t revision_of(const char *columns)
+{
+    struct inventory inv;
+    struct str text;
+    inventory_init(&inv);
+    str_init(&text);
+    str_add_format(&text, "tank/data\tfilesystem\toff\t-\t1\t2\t%s\n", columns);
+    read_all(&inv, LISTING_CHANGES, SIDE_REMOTE, text.s);
+    const struct holding *holding = &inventory_find(&inv, "")->side[SIDE_REMOTE];
+    uint64_t revision = holding->revision;
+    assert_true(holding->exists);
+    assert_int_equal(holding->space, 3);
+    str_fini(&text);
+    inventory_fini(&inv);
+    return revision;
+}
+
+static void a_revision_is_of_guid_origin_and_time(void **state)
+{
+    (void)state;
+    uint64_t revision = revision_of("77\t-\t1700000000");
+    assert_true(revision != 0);
+    assert_true(revision == revision_of("77\t-\t1700000000"));
+    assert_true(revision != revision_of("78\t-\t1700000000"));
+    assert_true(revision != revision_of("77\ttank/x@a\t1700000000"));
+    assert_true(revision != revision_of("77\t-\t1700000001"));
+    assert_true(revision_of("7\t7-\t1") != revision_of("77\t-\t1"));
+    assert_int_equal(revision_of("77\t-\t-"), 0);
+    assert_int_equal(revision_of("-\t-\t1700000000"), 0);
+}
+
+static void a_listing_without_what_changed_knows_no_revision(void **state)
+{
+    (void)state;
+    struct inventory inv;
+    inventory_init(&inv);
+    read_all(&inv, LISTING_CHANGES, SIDE_LOCAL, "tank/data\tfilesystem\toff\t-\t1\t2\t7\t-\t9\n");
+    read_all(&inv, LISTING_DATASETS, SIDE_LOCAL, DATASETS);
+    assert_int_equal(inventory_find(&inv, "")->side[SIDE_LOCAL].revision, 0);
+    inventory_fini(&inv);
+}
+
+/* The digest of local after such a listing of its root. */
+static uint64_t digest_of(enum listing_kind kind, const char *text)
+{
+    struct inventory inv;
+    inventory_init(&inv);
+    read_all(&inv, kind, SIDE_LOCAL, text);
+    uint64_t digest = inventory_find(&inv, "")->side[SIDE_LOCAL].digest;
+    inventory_fini(&inv);
+    return digest;
+}
+
+static void a_digest_is_of_every_name_guid_and_txg_and_of_no_order(void **state)
+{
+    (void)state;
+    uint64_t digest = digest_of(LISTING_NAMES, "tank/data@a\t1\t2\ntank/data#b\t3\t4\n");
+    assert_true(digest == digest_of(LISTING_NAMES, "tank/data#b\t3\t4\ntank/data@a\t1\t2\n"));
+    assert_true(digest ==
+                digest_of(LISTING_SNAPSHOTS, "tank/data@a\t1\t2\t9\ntank/data#b\t3\t4\t9\n"));
+    assert_true(digest != digest_of(LISTING_NAMES, "tank/data@c\t1\t2\ntank/data#b\t3\t4\n"));
+    assert_true(digest != digest_of(LISTING_NAMES, "tank/data@a\t9\t2\ntank/data#b\t3\t4\n"));
+    assert_true(digest != digest_of(LISTING_NAMES, "tank/data@a\t1\t9\ntank/data#b\t3\t4\n"));
+    assert_true(digest != digest_of(LISTING_NAMES, "tank/data@a\t1\t2\ntank/data@b\t3\t4\n"));
+    assert_true(digest != digest_of(LISTING_NAMES, "tank/data@a\t1\t2\n"));
+    assert_true(digest_of(LISTING_NAMES, "tank/data@a\t1\t2\ntank/data@b\t3\t4\n") !=
+                digest_of(LISTING_NAMES, "tank/data@b\t1\t2\ntank/data@a\t3\t4\n"));
+}
+
+static void what_is_skipped_does_not_count_as_listed(void **state)
+{
+    (void)state;
+    struct inventory inv;
+    inventory_init(&inv);
+    read_all(&inv, LISTING_DATASETS, SIDE_REMOTE, DATASETS);
+    inventory_find(&inv, "/home")->side[SIDE_REMOTE].skipped = true;
+    read_all(&inv, LISTING_NAMES, SIDE_REMOTE, "tank/data@a\t1\t2\n");
+    assert_true(inventory_find(&inv, "")->side[SIDE_REMOTE].listed);
+    assert_false(inventory_find(&inv, "/home")->side[SIDE_REMOTE].listed);
+    inventory_fini(&inv);
+}
+
 static void lines_of_several_datasets_may_be_mixed(void **state)
 {
     (void)state;
@@ -721,6 +804,10 @@ int main(void)
         cmocka_unit_test(a_text_split_anywhere_gives_the_same_inventory),
         cmocka_unit_test(the_space_of_a_dataset_is_its_own_and_that_of_its_snapshots),
         cmocka_unit_test(the_size_of_a_snapshot_may_be_left_out),
+        cmocka_unit_test(a_revision_is_of_guid_origin_and_time),
+        cmocka_unit_test(a_listing_without_what_changed_knows_no_revision),
+        cmocka_unit_test(a_digest_is_of_every_name_guid_and_txg_and_of_no_order),
+        cmocka_unit_test(what_is_skipped_does_not_count_as_listed),
         cmocka_unit_test(a_listing_that_breaks_off_within_a_line_is_not_believed),
         cmocka_unit_test(a_snapshot_line_makes_its_dataset_exist),
         cmocka_unit_test(lines_of_several_datasets_may_be_mixed),

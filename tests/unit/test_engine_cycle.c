@@ -29,6 +29,8 @@ static struct loop_timer *soon;
 struct discovery *__wrap_discovery_start(const struct discovery_spec *spec);
 void __wrap_discovery_stop(struct discovery *discovery);
 void __wrap_discovery_free(struct discovery *discovery);
+bool __wrap_discovery_has_skipped(const struct discovery *discovery);
+bool __wrap_discovery_is_unsure(const struct discovery *discovery, const struct dataset *ds);
 
 static void find(void *arg)
 {
@@ -54,6 +56,19 @@ struct discovery *__wrap_discovery_start(const struct discovery_spec *spec)
     }
     soon = loop_add_timer(spec->loop, 0, find, NULL);
     return NULL;
+}
+
+bool __wrap_discovery_has_skipped(const struct discovery *discovery)
+{
+    (void)discovery;
+    return false;
+}
+
+bool __wrap_discovery_is_unsure(const struct discovery *discovery, const struct dataset *ds)
+{
+    (void)discovery;
+    (void)ds;
+    return false;
 }
 
 void __wrap_discovery_stop(struct discovery *discovery)

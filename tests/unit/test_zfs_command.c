@@ -165,6 +165,42 @@ static void add_bare(struct inventory *inv, const char *dataset, bool bookmark, 
         inventory_add_snapshot(inv, ds, SIDE_REMOTE, &snap);
 }
 
+static void names_are_asked_of_what_is_not_skipped_and_of_it_alone(void **state)
+{
+    (void)state;
+    struct inventory inv;
+    struct argv argv;
+    inventory_init(&inv);
+    add_bare(&inv, "", false, "a", 0);
+    add_bare(&inv, "/x", false, "a", 0);
+    add_bare(&inv, "/y", false, "a", 0);
+    inventory_get(&inv, "/local");
+    inventory_find(&inv, "/x")->side[SIDE_REMOTE].skipped = true;
+    argv_init(&argv);
+    assert_true(command_list_some_names(&argv, DS, &inv, SIDE_REMOTE));
+    assert_string_equal(joined(&argv), "zfs|list|-Hp|-t|snapshot,bookmark|-o|name,guid,createtxg|"
+                                       "-d|1|tank/a b|tank/a b/y");
+    argv_fini(&argv);
+    inventory_fini(&inv);
+}
+
+static void too_many_to_be_named_do_not_fit_into_a_command(void **state)
+{
+    (void)state;
+    struct inventory inv;
+    struct argv argv;
+    inventory_init(&inv);
+    for (size_t i = 0; i < COMMAND_LIST_MAX / 10; i++) {
+        char name[32];
+        snprintf(name, sizeof(name), "/d%06zu", i);
+        add_bare(&inv, name, false, "a", 0);
+    }
+    argv_init(&argv);
+    assert_false(command_list_some_names(&argv, DS, &inv, SIDE_REMOTE));
+    argv_fini(&argv);
+    inventory_fini(&inv);
+}
+
 static void facts_are_asked_of_what_is_bare_on_the_side_alone(void **state)
 {
     (void)state;
@@ -345,6 +381,8 @@ int main(void)
         cmocka_unit_test(a_long_list_is_destroyed_in_several_commands),
         cmocka_unit_test(details_are_asked_of_the_chosen_snapshots_alone),
         cmocka_unit_test(a_listing_of_names_has_the_fast_columns_and_no_others),
+        cmocka_unit_test(names_are_asked_of_what_is_not_skipped_and_of_it_alone),
+        cmocka_unit_test(too_many_to_be_named_do_not_fit_into_a_command),
         cmocka_unit_test(facts_are_asked_of_what_is_bare_on_the_side_alone),
         cmocka_unit_test(facts_of_many_are_asked_for_once_each_in_several_commands),
         cmocka_unit_test(on_this_machine_a_command_is_itself),
