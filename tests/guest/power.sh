@@ -34,7 +34,7 @@ attend() {
     wait $!
 }
 
-boot() { attend "$vm" start "$guest" "$version" --owner $$ --disk "$guest/disk.img" 2>>"$guest/boots"; }
+boot() { attend "$vm" start "$guest" "$version" --cpus 1 --owner $$ --disk "$guest/disk.img" 2>>"$guest/boots"; }
 
 in_guest() { attend timeout 300 "$vm" ssh "$guest" -n bash /root/tests/power-guest.sh "$@" >"$guest/said" 2>&1; }
 

@@ -55,7 +55,7 @@ fetch_logs() {
     echo "# logs: $(realpath "$kept")"
 }
 
-attend "$vm" start "$guest" "$version" --owner $$ || die "the guest did not start"
+attend "$vm" start "$guest" "$version" --cpus 1 --owner $$ || die "the guest did not start"
 attend "$vm" ssh "$guest" -n mkdir -p /root/tests/logs || die "cannot reach the guest"
 attend "$vm" put "$guest" "$here/host.sh" "$here/lib.sh" "$here/scenarios" "$here/../unit/data/config" /root/tests/ ||
     die "cannot copy the scenarios in"

@@ -50,7 +50,7 @@ attend() {
     wait $!
 }
 
-attend "$vm" start "$guest" "$version" --owner $$ || die "the guest did not start"
+attend "$vm" start "$guest" "$version" --cpus 1 --owner $$ || die "the guest did not start"
 attend "$vm" put "$guest" "$here/conformance.sh" /root/ || die "cannot copy the commands in"
 attend "$vm" ssh "$guest" -n bash /root/conformance.sh >"$guest/records" || die "the guest did not live to the end"
 if [ "$action" = records ]; then
