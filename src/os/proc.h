@@ -13,8 +13,9 @@
 
 #include "loop.h"
 
-/* How much of the end of a child's stderr is kept. */
-#define PROC_STDERR_TAIL 4096
+/* How much of the end of a child's stderr is kept: what is wrong stands before the usage text of
+ * `zfs list`, which has 7 KiB. */
+#define PROC_STDERR_TAIL 16384
 
 struct proc;
 

@@ -1377,7 +1377,9 @@ test_a_copy_that_goes_while_it_is_listed_by_name_is_made_again() {
 }
 
 test_a_remote_that_does_not_say_when_snapshots_changed_is_asked_once_and_listed_always() {
-    old="bad property list: invalid property 'snapshots_changed'"
+    # All of its usage text: what is wrong stands before it.
+    old=$(tail -n +3 "$here/../unit/data/errors/2.1/list-missing-property" | sed 's/nope/snapshots_changed/' | tr -d '"' |
+        sed ':a; N; $!ba; s/\n/\\n/g')
     sim fault "match 'remote zfs list*snapshots_changed*' fail 2 \"$old\""
     quiet ssh
     assert_listed_there 1 0
