@@ -78,10 +78,10 @@ int listing_feed(struct listing *listing, const char *data, size_t len, struct e
  * The end of a listing whose program succeeded. It fails with ERR_PARSE where the last line has no
  * newline, because the rest is missing then; and of LISTING_SNAPSHOTS and LISTING_NAMES where a
  * dataset has two snapshots of one guid (bookmarks may share one); else it sets `listed` on
- * every dataset of the inventory that exists on the side and is not `skipped`, also on one that had no line. So a
- * listing must cover all that the inventory has of the side: who lists one dataset alone reads it
- * into an inventory of its own, and who lists datasets too does that first. The caller sorts the
- * inventory.
+ * every dataset of the inventory that exists on the side and is not `skipped`, also on one that had
+ * no line. So a listing must cover all that the inventory has of the side and is not: who lists one
+ * dataset alone reads it into an inventory of its own, and who lists datasets too does that first.
+ * The caller sorts the inventory.
  */
 int listing_end(struct listing *listing, struct err *e);
 

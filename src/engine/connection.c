@@ -19,6 +19,7 @@ struct connection {
     const struct site *site;
     struct proc *master; /* NULL: none */
     bool up;
+    unsigned number;
     int64_t started; /* monotonic ms */
     struct loop_timer *look;
     connection_ready_fn *fn; /* not NULL: somebody waits */
@@ -91,6 +92,7 @@ static int start_master(struct connection *connection, struct err *e)
     connection->started = clock_monotonic_ms();
     connection->master = proc_start(connection->loop, &spec, e);
     argv_fini(&argv);
+    connection->number++;
     return connection->master == NULL ? -1 : 0;
 }
 
@@ -118,6 +120,11 @@ void connection_ensure(struct connection *connection, connection_ready_fn *fn, v
 bool connection_is_up(const struct connection *connection)
 {
     return connection->up;
+}
+
+unsigned connection_number(const struct connection *connection)
+{
+    return connection->number;
 }
 
 void connection_cancel(struct connection *connection)

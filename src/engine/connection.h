@@ -28,6 +28,9 @@ void connection_ensure(struct connection *connection, connection_ready_fn *fn, v
 /* Whether it is there, as far as is known: one that just broke may not have been noticed yet. */
 bool connection_is_up(const struct connection *connection);
 
+/* How many were made so far: another number is another connection. */
+unsigned connection_number(const struct connection *connection);
+
 /* Gives up a call of connection_ensure: `fn` is not called any more. */
 void connection_cancel(struct connection *connection);
 

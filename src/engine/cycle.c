@@ -243,7 +243,8 @@ static void mark_listed(struct cycle *cycle)
     for (size_t i = 0; i < cycle->inv.n; i++)
         for (int side = 0; side < SIDE_COUNT; side++) {
             struct holding *holding = &cycle->inv.v[i]->side[side];
-            holding->listed = holding->exists && !holding->skipped;
+            holding->listed = holding->exists && !holding->skipped &&
+                              !discovery_is_unsure(cycle->discovery, cycle->inv.v[i]);
         }
 }
 
@@ -268,8 +269,9 @@ static bool is_bare(const struct snapset *set)
 }
 
 /* Whether the facts of a snapshot of it are missing: it went, or its name is that of another one
- * now, after its side was listed; or whether that listing broke off. What is older than what is then not known, so nothing is planned
- * from the listing, and its table stays what it was until a worker has listed it. */
+ * now, after its side was listed; or whether that listing broke off. What is older than what is then
+ * not known, so nothing is planned from the listing, and its table stays what it was until a worker
+ * has listed it. */
 static bool has_moved(const struct cycle *cycle, const struct dataset *ds)
 {
     bool found = discovery_is_unsure(cycle->discovery, ds);
@@ -319,8 +321,12 @@ static void plan_or_leave(struct cycle *cycle, const struct dataset *ds)
 
 static void all_planned(struct cycle *cycle)
 {
+    size_t remote = 0;
+    for (size_t i = 0; i < cycle->inv.n; i++)
+        remote += cycle->inv.v[i]->side[SIDE_REMOTE].exists ? 1 : 0;
+    bool is_all = !discovery_has_skipped(cycle->discovery);
     if (cycle->spec.quiet != NULL)
-        quiet_end_cycle(cycle->spec.quiet);
+        quiet_end_cycle(cycle->spec.quiet, remote, is_all ? cycle->began_ms : QUIET_NOT_ALL);
     crew_start(cycle->crew);
 }
 

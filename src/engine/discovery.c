@@ -240,12 +240,20 @@ static void count_down(struct discovery *discovery)
         list_the_rest(discovery);
 }
 
+/* Whether an error can be that of a zfs that does not know the columns, or of somebody there who lets
+ * only what he knows pass. */
+static bool can_be_refusal(enum err_code code)
+{
+    return code >= ERR_ZFS && code < ERR_SSH && code != ERR_POOL_SUSPENDED &&
+           !err_code_is_missing(code);
+}
+
 /* The remote's zfs may not know the columns: then it is asked without them. What else may be wrong
  * is said again. */
 static bool ask_without(struct discovery *discovery, const struct look *look, const struct err *e)
 {
     if (look != &discovery->looks[SIDE_REMOTE][WHAT_DATASETS] || !discovery->is_asking ||
-        e->code != ERR_ZFS || discovery->stopping)
+        !can_be_refusal(e->code) || discovery->stopping)
         return false;
     struct argv argv;
     argv_init(&argv);
@@ -268,7 +276,7 @@ static void handle_listing(void *arg, const struct err *e)
     struct discovery *discovery = look->discovery;
     enum side side = look->side;
     look->listing = NULL;
-    if (e != NULL && err_code_is_missing(e->code) && is_torn(discovery, look)) {
+    if (e != NULL && e->code == ERR_DATASET_MISSING && is_torn(discovery, look)) {
         discovery->is_torn = true;
     } else if (e != NULL && ask_without(discovery, look, e)) {
         settle(discovery);
@@ -325,6 +333,8 @@ static void handle_connection(void *arg, const struct err *e)
 {
     struct discovery *discovery = arg;
     discovery->connecting = false;
+    if (e == NULL && discovery->spec.quiet != NULL)
+        quiet_note_connection(discovery->spec.quiet, connection_number(discovery->spec.connection));
     if (e != NULL)
         fail(discovery, SIDE_REMOTE, e);
     else if (!discovery->stopping)
@@ -338,9 +348,13 @@ static void decide_to_wait(struct discovery *discovery)
     const struct discovery_spec *spec = &discovery->spec;
     if (spec->quiet == NULL)
         return;
+    /* Over another connection: who knows what was done to the pool meanwhile. */
     if (spec->connection != NULL && !connection_is_up(spec->connection))
-        quiet_forget(spec->quiet); /* who knows what was done to the pool meanwhile */
-    if (config_has_remote(spec->config) && discovery->names_only && quiet_is_likely(spec->quiet))
+        quiet_forget(spec->quiet);
+    else if (spec->connection != NULL)
+        quiet_note_connection(spec->quiet, connection_number(spec->connection));
+    if (config_has_remote(spec->config) && discovery->names_only &&
+        quiet_is_likely(spec->quiet, clock_monotonic_ms()))
         discovery->awaited = 3; /* both listings of local, and the remote's datasets */
 }
 

@@ -119,6 +119,9 @@ static void keep_books(struct engine *engine, const struct event *event)
     } else if (event->kind == EVENT_DATASET_FINISHED && event->code == ERR_NONE) {
         retries_note_success(&engine->retries, event->dataset);
     } else if (event->kind == EVENT_DATASET_FINISHED && event->code != ERR_INTERRUPTED) {
+        /* A pool that was away may come back as another. */
+        if (event->code == ERR_POOL_MISSING || event->code == ERR_POOL_SUSPENDED)
+            quiet_forget(engine->quiet);
         retries_note_failure(&engine->retries, event->dataset, now, engine->config->interval);
         tell_retry(engine, event->dataset);
     }
@@ -158,6 +161,14 @@ static bool failed_last(void *arg, const char *name)
     return ds != NULL && ds->failures > 0;
 }
 
+/* Where the remote is reached over a connection for each command, nobody would notice that it was
+ * away in between. */
+static struct quiet *quiet_or_null(const struct engine *engine)
+{
+    bool has_ssh = config_has_remote(engine->config) && engine->config->ssh_host[0] != '\0';
+    return engine->options.once || (has_ssh && engine->connection == NULL) ? NULL : engine->quiet;
+}
+
 static void run_cycle(void *arg)
 {
     struct engine *engine = arg;
@@ -175,7 +186,7 @@ static void run_cycle(void *arg)
                               .compression = engine->compression,
                               .pace = &engine->pace,
                               .facts = &engine->facts,
-                              .quiet = engine->options.once ? NULL : engine->quiet,
+                              .quiet = quiet_or_null(engine),
                               .number = engine->state.cycle + 1,
                               .dryrun = engine->options.dryrun,
                               .on_event = handle_event,

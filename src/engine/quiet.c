@@ -26,9 +26,12 @@ struct marks {
 };
 
 struct quiet {
-    struct marks last; /* of the cycle before */
-    struct marks next; /* of this one so far */
-    int64_t refused;   /* until when the remote is not asked again */
+    struct marks last;   /* of the cycle before */
+    struct marks next;   /* of this one so far */
+    size_t datasets;     /* of the remote, in the cycle before */
+    int64_t listed;      /* when the last cycle began that listed all */
+    int64_t refused;     /* until when the remote is not asked again */
+    unsigned connection; /* the number of the one to the remote */
 };
 
 static void marks_fini(struct marks *marks)
@@ -96,9 +99,17 @@ static void add(struct marks *marks, const struct dataset *ds, const struct mark
         marks->proven++;
 }
 
-bool quiet_is_likely(const struct quiet *quiet)
+void quiet_note_connection(struct quiet *quiet, unsigned number)
 {
-    return quiet->last.proven > 0 && quiet->last.proven * 2 >= quiet->last.n;
+    if (quiet->connection != number)
+        quiet_forget(quiet);
+    quiet->connection = number;
+}
+
+bool quiet_is_likely(const struct quiet *quiet, int64_t now)
+{
+    return quiet->last.proven > 0 && quiet->last.proven * 2 >= quiet->datasets &&
+           now - quiet->listed < QUIET_MAX_MS;
 }
 
 const struct quiet_holding *quiet_find(const struct quiet *quiet, const struct dataset *ds,
@@ -131,8 +142,11 @@ void quiet_keep(struct quiet *quiet, const struct dataset *ds)
         add(&quiet->next, ds, mark);
 }
 
-void quiet_end_cycle(struct quiet *quiet)
+void quiet_end_cycle(struct quiet *quiet, size_t datasets, int64_t listed)
 {
+    quiet->datasets = datasets;
+    if (listed != QUIET_NOT_ALL)
+        quiet->listed = listed;
     marks_fini(&quiet->last);
     quiet->last = quiet->next;
     memset(&quiet->next, 0, sizeof(quiet->next));

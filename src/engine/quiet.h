@@ -20,9 +20,10 @@
  *   after an import. A dataset with it is never quiet.
  * - A clock that is set back brings a second again, and a change may fall into the very one that is
  *   known; a pool may visit a system that changes snapshots and leaves the value alone. No column
- *   shows either. So all is listed again after QUIET_MAX_MS, and earlier where the connection to
- *   the remote was made anew, where a cycle failed, after another configuration, after a start, and
- *   of a dataset at the first change on the local side, a new snapshot above all.
+ *   shows either. So all is listed again after QUIET_MAX_MS (in which this machine was awake), and
+ *   earlier where the connection to the remote was made anew or its pool was away, where a cycle
+ *   failed, after another configuration, after a start, and of a dataset at the first change on the
+ *   local side, a new snapshot above all.
  *
  * Until then, what was overlooked so means: a copy that somebody destroyed by hand is sent again so
  * much later, and one that somebody made is shown so much later. Nothing is destroyed for it: whoever
@@ -53,9 +54,14 @@ void quiet_free(struct quiet *quiet);
 /* Forgets everything: the next cycle lists all. */
 void quiet_forget(struct quiet *quiet);
 
-/* Whether it pays to find out first what is quiet, and to list the rest then: half of what was noted
- * in the last cycle is. O(1). */
-bool quiet_is_likely(const struct quiet *quiet);
+/* Over which connection the remote is reached (connection_number): over another one than before, all
+ * is forgotten. */
+void quiet_note_connection(struct quiet *quiet, unsigned number);
+
+/* Whether it pays at `now` (monotonic ms) to find out first what is quiet, and to list the rest then:
+ * half of the remote's datasets were so in the last cycle, and all was listed within QUIET_MAX_MS.
+ * O(1). */
+bool quiet_is_likely(const struct quiet *quiet, int64_t now);
 
 /*
  * What is known of the remote's snapshots of `ds`, or NULL where it is not quiet at `now` (monotonic
@@ -75,8 +81,10 @@ void quiet_note(struct quiet *quiet, const struct dataset *ds, const struct quie
 /* Notes a dataset that quiet_find found and that was not listed for that reason. */
 void quiet_keep(struct quiet *quiet, const struct dataset *ds);
 
-/* The end of a cycle that noted what there is. */
-void quiet_end_cycle(struct quiet *quiet);
+/* The end of a cycle that noted what is quiet of `datasets` of the remote. `listed`: when it began
+ * (monotonic ms) where it listed the snapshots of all, else QUIET_NOT_ALL. */
+#define QUIET_NOT_ALL INT64_MIN
+void quiet_end_cycle(struct quiet *quiet, size_t datasets, int64_t listed);
 
 /* Whether the remote's zfs may be asked for LISTING_CHANGES at `now`; and that it refused: 2.1 does
  * not know the columns. It is asked again after QUIET_MAX_MS, or when everything is forgotten. */

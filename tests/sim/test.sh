@@ -1230,6 +1230,7 @@ cycle() {
 # quiet KIND [LINE...]: a daemon that has seen twice, two seconds apart, that there is nothing to do. Four cycles.
 quiet() {
     KEEP_LOCAL=9 KEEP_REMOTE=9 config "$@"
+    [ -z "${PARALLEL:-}" ] || printf 'parallel = %s\n' "$PARALLEL" >>"$DIR/backupd.toml"
     sync_twice
     daemon_start
     (await_cycle 1) || exit 1
@@ -1353,6 +1354,23 @@ test_a_connection_that_was_made_anew_has_all_listed() {
         sleep 0.05
     done
     cycle 5
+    assert_listed_there 1 0
+}
+
+test_a_connection_that_breaks_within_a_cycle_has_all_listed_in_the_next() {
+    PARALLEL=1 quiet ssh # so that the next dataset needs another connection
+    sim clock +86400
+    zfs snapshot $SRC/a@daily-4
+    zfs snapshot $SRC/a/b@daily-4
+    sim fault "match 'zfs send*/a@daily-4' delay 1500"
+    kill -USR1 $daemon
+    await_call 'zfs send .*/a@daily-4'
+    pkill -f -- "-oControlMaster=yes.*$DIR/run/"
+    (await_cycle 5) || exit 1
+    ! grep -q ' cycle 5: failed' "$DIR/log" || fail 'all of it failed'
+    sim faults clear
+    sim calls clear
+    cycle 6
     assert_listed_there 1 0
 }
 

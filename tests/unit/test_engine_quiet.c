@@ -43,7 +43,7 @@ static void note_both(struct world *world, int64_t began, int64_t ended)
                &(struct quiet_holding){.count = 2, .newest = 77}, began, ended);
     quiet_note(world->quiet, dataset(world, "/mail"),
                &(struct quiet_holding){.count = 1, .newest = 88}, began, ended);
-    quiet_end_cycle(world->quiet);
+    quiet_end_cycle(world->quiet, 2, began);
 }
 
 /* Two cycles that prove both. */
@@ -81,7 +81,7 @@ static void test_what_two_listings_found_alike_is_quiet(void **state)
     assert_int_equal(home->count, 2);
     assert_int_equal(home->newest, 77);
     assert_true(is_quiet(world, "/mail"));
-    assert_true(quiet_is_likely(world->quiet));
+    assert_true(quiet_is_likely(world->quiet, 5 * SECOND));
 }
 
 static void test_one_listing_proves_nothing(void **state)
@@ -90,7 +90,7 @@ static void test_one_listing_proves_nothing(void **state)
     quiet_forget(world->quiet);
     note_both(world, 10 * SECOND, 11 * SECOND);
     assert_false(is_quiet(world, "/home"));
-    assert_false(quiet_is_likely(world->quiet));
+    assert_false(quiet_is_likely(world->quiet, 5 * SECOND));
 }
 
 /* A second change may fall into the second of the first. */
@@ -171,7 +171,7 @@ static void test_what_is_not_noted_in_a_cycle_is_not_quiet_after_it(void **state
 {
     struct world *world = *state;
     quiet_keep(world->quiet, dataset(world, "/mail"));
-    quiet_end_cycle(world->quiet);
+    quiet_end_cycle(world->quiet, 2, QUIET_NOT_ALL);
     assert_false(is_quiet(world, "/home"));
     assert_true(is_quiet(world, "/mail"));
 }
@@ -183,7 +183,7 @@ static void test_after_a_day_all_is_listed_again(void **state)
     for (int64_t at = listed; at < listed + QUIET_MAX_MS; at += QUIET_MAX_MS / 24) {
         assert_non_null(quiet_find(world->quiet, dataset(world, "/home"), at));
         quiet_keep(world->quiet, dataset(world, "/home"));
-        quiet_end_cycle(world->quiet);
+        quiet_end_cycle(world->quiet, 2, QUIET_NOT_ALL);
     }
     assert_non_null(quiet_find(world->quiet, dataset(world, "/home"), listed + QUIET_MAX_MS - 1));
     assert_null(quiet_find(world->quiet, dataset(world, "/home"), listed + QUIET_MAX_MS));
@@ -194,10 +194,43 @@ static void test_it_is_likely_where_half_is(void **state)
     struct world *world = *state;
     list(world, WORDS, 5, 7);
     note_both(world, 8 * SECOND, 9 * SECOND);
-    assert_true(quiet_is_likely(world->quiet));
+    assert_true(quiet_is_likely(world->quiet, 5 * SECOND));
     list(world, WORDS, 8, 9);
     note_both(world, 10 * SECOND, 11 * SECOND);
-    assert_false(quiet_is_likely(world->quiet));
+    assert_false(quiet_is_likely(world->quiet, 5 * SECOND));
+}
+
+static void test_it_is_not_likely_where_most_were_not_noted(void **state)
+{
+    struct world *world = *state;
+    quiet_keep(world->quiet, dataset(world, "/home"));
+    quiet_keep(world->quiet, dataset(world, "/mail"));
+    quiet_end_cycle(world->quiet, 5, QUIET_NOT_ALL);
+    assert_false(quiet_is_likely(world->quiet, 5 * SECOND));
+}
+
+/* Each of them may have been listed lately, and never all at once: what is kept for all grows. */
+static void test_it_is_not_likely_where_a_day_ago_all_was_listed(void **state)
+{
+    struct world *world = *state;
+    quiet_keep(world->quiet, dataset(world, "/home"));
+    quiet_keep(world->quiet, dataset(world, "/mail"));
+    quiet_end_cycle(world->quiet, 2, QUIET_NOT_ALL);
+    assert_true(quiet_is_likely(world->quiet, 3 * SECOND + QUIET_MAX_MS - 1));
+    assert_false(quiet_is_likely(world->quiet, 3 * SECOND + QUIET_MAX_MS));
+}
+
+static void test_over_another_connection_all_is_forgotten(void **state)
+{
+    struct world *world = *state;
+    quiet_note_connection(world->quiet, 0); /* that of the beginning */
+    assert_true(is_quiet(world, "/home"));
+    quiet_note_connection(world->quiet, 1);
+    assert_false(is_quiet(world, "/home"));
+    note_both(world, 0, 1 * SECOND);
+    note_both(world, 3 * SECOND, 4 * SECOND);
+    quiet_note_connection(world->quiet, 1);
+    assert_true(is_quiet(world, "/home"));
 }
 
 static void test_a_refusal_lasts_a_day_or_until_all_is_forgotten(void **state)
@@ -231,6 +264,12 @@ int main(void)
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_after_a_day_all_is_listed_again, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_it_is_likely_where_half_is, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_it_is_not_likely_where_most_were_not_noted, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(test_it_is_not_likely_where_a_day_ago_all_was_listed,
+                                        set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_over_another_connection_all_is_forgotten, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(test_a_refusal_lasts_a_day_or_until_all_is_forgotten,
                                         set_up, tear_down),
     };

@@ -27,27 +27,6 @@ END
     chmod +x "$SCENARIO_DIR/slow/zfs"
 }
 
-# A zfs that notes what it is asked.
-make_noting_zfs() {
-    mkdir -p "$SCENARIO_DIR/noting"
-    cat >"$SCENARIO_DIR/noting/zfs" <<END
-#!/bin/sh
-PATH=${PATH@Q}
-echo "\$*" >>"$SCENARIO_DIR/noting/asked"
-exec zfs "\$@"
-END
-    chmod +x "$SCENARIO_DIR/noting/zfs"
-}
-
-# noted_cycle N: one more cycle, and what it asked zfs for snapshots of the remote root, all and by name.
-noted_cycle() {
-    : >"$SCENARIO_DIR/noting/asked"
-    kill -USR1 "$DAEMON_PID"
-    wait_for_log 60 "cycle $1: 2 datasets, 0 failed"
-    ASKED_ALL=$(grep -cE -- "-t snapshot,bookmark .*-r $DST\$" "$SCENARIO_DIR/noting/asked" || :)
-    ASKED_NAMES=$(grep -cE -- "-t snapshot,bookmark .*-d 1 $DST" "$SCENARIO_DIR/noting/asked" || :)
-}
-
 # --- one at a time ---
 
 test_a_second_daemon_is_refused_and_told_who_holds_the_lock() {
@@ -147,33 +126,6 @@ test_a_new_configuration_that_comes_in_a_cycle_is_used_from_the_next_one_on() {
     assert_equal 1 "$(grep -c 'is used from the next cycle on' "$DAEMON_LOG")"
     daemon_stop
     assert_output_has 'the new configuration is in use' 'a cycle is running: another follows it'
-}
-
-test_without_news_the_remote_is_not_asked_for_its_snapshots_where_zfs_says_that_they_did_not_change() {
-    local all=0
-    case $(zfs version) in zfs-2.1.*) all=1 ;; esac
-    write_local_config
-    once
-    once
-    make_noting_zfs
-    PATH=$SCENARIO_DIR/noting:$PATH daemon_start
-    wait_for_log 60 'cycle 1: 2 datasets, 0 failed'
-    noted_cycle 2
-    sleep 2
-    noted_cycle 3
-    noted_cycle 4
-    assert_equal $all "$ASKED_ALL" 'listings of all'
-    assert_equal 0 "$ASKED_NAMES" 'listings by name'
-    assert grep -qE -- "-t snapshot,bookmark .*-r $SRC\$" "$SCENARIO_DIR/noting/asked"
-    # What somebody does there is noticed.
-    zfs destroy $DST/a@daily-3
-    noted_cycle 5
-    assert_equal 1 "$((ASKED_ALL + ASKED_NAMES))" 'listings after a deletion by hand'
-    # And so is news.
-    snap $SRC/a daily-44
-    noted_cycle 6
-    assert_same_guids /a daily-44
-    daemon_stop
 }
 
 test_a_cycle_begins_every_interval_and_on_sigusr1() {

@@ -4,6 +4,27 @@
 # shellcheck source-path=SCRIPTDIR source=../lib.sh
 . "$(dirname "$0")/../lib.sh"
 
+# A zfs that notes what it is asked.
+make_noting_zfs() {
+    mkdir -p "$SCENARIO_DIR/noting"
+    cat >"$SCENARIO_DIR/noting/zfs" <<END
+#!/bin/sh
+PATH=${PATH@Q}
+echo "\$*" >>"$SCENARIO_DIR/noting/asked"
+exec zfs "\$@"
+END
+    chmod +x "$SCENARIO_DIR/noting/zfs"
+}
+
+# noted_cycle N: one more cycle, and what it asked zfs for snapshots of the remote root, all and by name.
+noted_cycle() {
+    : >"$SCENARIO_DIR/noting/asked"
+    kill -USR1 "$DAEMON_PID"
+    wait_for_log 60 "cycle $1: 4 datasets, 0 failed"
+    ASKED_ALL=$(grep -cE -- "-t snapshot,bookmark .*-r $DST\$" "$SCENARIO_DIR/noting/asked" || :)
+    ASKED_NAMES=$(grep -cE -- "-t snapshot,bookmark .*-d 1 $DST" "$SCENARIO_DIR/noting/asked" || :)
+}
+
 # sends DATASET-NAME: what the last run sent of it, in the order in which it began.
 sends() { grep -v ' done: ' <<<"$STDOUT" | sed -n "s|^$1: send ||p"; }
 
@@ -95,6 +116,33 @@ test_unmanaged_snapshots_stay_on_both_sides_until_the_configuration_says_destroy
     once
     assert_snapshots remote /c hourly-1 hourly-2
     zfs release keep $SRC/c@manual-held
+}
+
+test_without_news_the_remote_is_not_asked_for_its_snapshots_where_zfs_says_that_they_did_not_change() {
+    local all=0
+    case $(zfs version) in zfs-2.1.*) all=1 ;; esac
+    write_config remote 'ssh_host = ""' local.policy 'hourly = 3' remote.policy 'hourly = 9'
+    once
+    once
+    make_noting_zfs
+    PATH=$SCENARIO_DIR/noting:$PATH daemon_start
+    wait_for_log 60 'cycle 1: 4 datasets, 0 failed'
+    noted_cycle 2
+    sleep 2
+    noted_cycle 3
+    noted_cycle 4
+    assert_equal $all "$ASKED_ALL" 'listings of all'
+    assert_equal 0 "$ASKED_NAMES" 'listings by name'
+    assert grep -qE -- "-t snapshot,bookmark .*-r $SRC\$" "$SCENARIO_DIR/noting/asked"
+    # What somebody does there is noticed.
+    zfs destroy $DST/b@hourly-1
+    noted_cycle 5
+    assert_equal 1 "$((ASKED_ALL + ASKED_NAMES))" 'listings after a deletion by hand'
+    # And so is news.
+    snap $SRC/a hourly-7
+    noted_cycle 6
+    assert_same_guids /a hourly-7
+    daemon_stop
 }
 
 scenario_begin
