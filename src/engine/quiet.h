@@ -16,8 +16,8 @@
  *   listing of datasets shows.
  * - `zfs promote` moves snapshots between a clone and its origin without a change of the value: the
  *   origins of both change. A dataset that another has taken the place of has another guid.
- * - The value "-" says nothing. That of a pool without the feature extensible_dataset is "-" again
- *   after an import. A dataset with it is never quiet.
+ * - The value "-" says nothing: a dataset that never had a snapshot has it, and on a pool without the
+ *   feature extensible_dataset any has it after an import. A dataset with it is never quiet.
  * - A clock that is set back brings a second again, and a change may fall into the very one that is
  *   known; a pool may visit a system that changes snapshots and leaves the value alone. No column
  *   shows either. So all is listed again after QUIET_MAX_MS (in which this machine was awake), and

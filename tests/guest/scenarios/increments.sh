@@ -122,6 +122,8 @@ test_without_news_the_remote_is_not_asked_for_its_snapshots_where_zfs_says_that_
     local all=0
     case $(zfs version) in zfs-2.1.*) all=1 ;; esac
     write_config remote 'ssh_host = ""' local.policy 'hourly = 3' remote.policy 'hourly = 9'
+    # Of a dataset that never had a snapshot zfs says nothing.
+    snap -r $SRC hourly-7
     once
     once
     make_noting_zfs
@@ -139,9 +141,9 @@ test_without_news_the_remote_is_not_asked_for_its_snapshots_where_zfs_says_that_
     noted_cycle 5
     assert_equal 1 "$((ASKED_ALL + ASKED_NAMES))" 'listings after a deletion by hand'
     # And so is news.
-    snap $SRC/a hourly-7
+    snap $SRC/a hourly-8
     noted_cycle 6
-    assert_same_guids /a hourly-7
+    assert_same_guids /a hourly-8
     daemon_stop
 }
 
