@@ -636,12 +636,12 @@ static void stderr_is_kept_to_its_last_bytes_and_streamed_whole(void **state)
 {
     (void)state;
     const char *const argv[] = {
-        "sh", "-c", "i=1000; while [ $i -lt 3000 ]; do echo $i; i=$((i+1)); done >&2", NULL};
+        "sh", "-c", "i=1000; while [ $i -lt 6000 ]; do echo $i; i=$((i+1)); done >&2", NULL};
     struct run run;
     prepare(&run, argv);
     run.spec.on_err = keep_err;
     run_child(&run);
-    assert_int_equal(10000, run.err.len);
+    assert_int_equal(25000, run.err.len);
     assert_int_equal(PROC_STDERR_TAIL, strlen(run.tail));
     assert_string_equal(run.err.s + run.err.len - PROC_STDERR_TAIL, run.tail);
     clean(&run);
