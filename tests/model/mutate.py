@@ -25,7 +25,7 @@ FLAGS = ["-std=c17", "-O1", "-D_XOPEN_SOURCE=700", "-w",
          "-iquote", HERE, "-iquote", os.path.join(ROOT, "tests/unit")]
 MUTATED = ["target.c", "plan.c", "validate.c"]
 DOMAIN = MUTATED + ["facts.c", "inventory.c", "names.c", "policy.c", "snapshot.c"]
-BASE = ["err.c", "mem.c", "str.c", "strpool.c", "text.c", "u64map.c"]
+BASE = ["err.c", "hash.c", "mem.c", "str.c", "strpool.c", "text.c", "u64map.c"]
 UNIT = ["test_domain_target", "test_domain_plan", "test_domain_validate"]
 SECONDS = 180  # a mutant that runs for longer does not end: it is noticed
 
