@@ -321,15 +321,10 @@ def measure_noop(daemon, bars, rounds):
         "backupd -once": Backupd("once", "tank/data", "backupd/data").run_once,
         "syncoid": run_syncoid,
     }
-    listed = []
-    for _ in range(2):
-        begin = time.monotonic()
-        daemon.run()
-        listed.append(time.monotonic() - begin)
-        time.sleep(2)  # engine/quiet.h
+    listed = take_turns({"backupd, listed": daemon.run}, 2, settle=lambda _: time.sleep(2))  # engine/quiet.h
     took = take_turns(programs, rounds)
     check_copies()
-    print_medians("no-op", {"backupd, listed": listed, **took})
+    print_medians("no-op", {**listed, **took})
     bars.at_least("no-op, times faster than syncoid", ratio(took, "syncoid", "backupd"), 15)
 
 

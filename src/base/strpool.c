@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hash.h"
 #include "mem.h"
 
 #define BLOCK_BYTES 16384
@@ -30,15 +31,6 @@ void strpool_fini(struct strpool *pool)
     memset(pool, 0, sizeof(*pool));
 }
 
-/* FNV-1a, 64 bits. */
-static uint64_t hash_bytes(const char *s, size_t len)
-{
-    uint64_t h = 14695981039346656037U;
-    for (size_t i = 0; i < len; i++)
-        h = (h ^ (unsigned char)s[i]) * 1099511628211U;
-    return h ^ (h >> 29);
-}
-
 static char *reserve(struct strpool *pool, size_t size)
 {
     struct strpool_block *block = pool->blocks;
@@ -64,7 +56,7 @@ static void rehash(struct strpool *pool)
         const char *s = pool->slots[i];
         if (s == NULL)
             continue;
-        size_t at = hash_bytes(s, strlen(s)) & (count - 1);
+        size_t at = hash_add_bytes(HASH_INIT, s, strlen(s)) & (count - 1);
         while (slots[at] != NULL)
             at = (at + 1) & (count - 1);
         slots[at] = s;
@@ -77,7 +69,7 @@ static void rehash(struct strpool *pool)
 /* The slot of these bytes, or the empty one where they belong. */
 static size_t slot_of(const struct strpool *pool, const char *s, size_t len)
 {
-    size_t at = hash_bytes(s, len) & (pool->slot_count - 1);
+    size_t at = hash_add_bytes(HASH_INIT, s, len) & (pool->slot_count - 1);
     while (pool->slots[at] != NULL &&
            (strncmp(pool->slots[at], s, len) != 0 || pool->slots[at][len] != '\0'))
         at = (at + 1) & (pool->slot_count - 1);

@@ -319,14 +319,19 @@ static void plan_or_leave(struct cycle *cycle, const struct dataset *ds)
     }
 }
 
-static void all_planned(struct cycle *cycle)
+static void end_quiet(struct cycle *cycle)
 {
     size_t remote = 0;
+    bool is_all = !discovery_has_skipped(cycle->discovery);
     for (size_t i = 0; i < cycle->inv.n; i++)
         remote += cycle->inv.v[i]->side[SIDE_REMOTE].exists ? 1 : 0;
-    bool is_all = !discovery_has_skipped(cycle->discovery);
+    quiet_end_cycle(cycle->spec.quiet, remote, is_all ? cycle->began_ms : QUIET_NOT_ALL);
+}
+
+static void all_planned(struct cycle *cycle)
+{
     if (cycle->spec.quiet != NULL)
-        quiet_end_cycle(cycle->spec.quiet, remote, is_all ? cycle->began_ms : QUIET_NOT_ALL);
+        end_quiet(cycle);
     crew_start(cycle->crew);
 }
 

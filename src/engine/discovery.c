@@ -240,6 +240,23 @@ static void count_down(struct discovery *discovery)
         list_the_rest(discovery);
 }
 
+/* Those of the remote with what changed, where it can be asked for that. */
+static void list_datasets(struct discovery *discovery, enum side side)
+{
+    struct dsname root = discovery->spec.sites->side[side].root;
+    const struct quiet *quiet = discovery->spec.quiet;
+    struct argv argv;
+    argv_init(&argv);
+    if (side == SIDE_REMOTE && quiet != NULL && quiet_may_ask(quiet, clock_monotonic_ms())) {
+        discovery->is_asking = true;
+        command_list_changes(&argv, root);
+        start_listing(discovery, side, WHAT_DATASETS, LISTING_CHANGES, &argv, handle_listing);
+        return;
+    }
+    command_list_datasets(&argv, root, true);
+    start_listing(discovery, side, WHAT_DATASETS, LISTING_DATASETS, &argv, handle_listing);
+}
+
 /* Whether an error can be that of a zfs that does not know the columns, or of somebody there who lets
  * only what he knows pass. */
 static bool can_be_refusal(enum err_code code)
@@ -255,17 +272,15 @@ static bool ask_without(struct discovery *discovery, const struct look *look, co
     if (look != &discovery->looks[SIDE_REMOTE][WHAT_DATASETS] || !discovery->is_asking ||
         !can_be_refusal(e->code) || discovery->stopping)
         return false;
-    struct argv argv;
-    argv_init(&argv);
     discovery->is_asking = false;
     quiet_note_refusal(discovery->spec.quiet, clock_monotonic_ms());
-    command_list_datasets(&argv, discovery->spec.sites->side[SIDE_REMOTE].root, true);
-    start_listing(discovery, SIDE_REMOTE, WHAT_DATASETS, LISTING_DATASETS, &argv, handle_listing);
+    list_datasets(discovery, SIDE_REMOTE);
     return true;
 }
 
-/* A dataset that was listed by name is gone, and what there is of the others is not certain. */
-static bool is_torn(const struct discovery *discovery, const struct look *look)
+/* Whether it is the listing by name: where one of its datasets is gone, what there is of the others
+ * is not certain. */
+static bool is_named_listing(const struct discovery *discovery, const struct look *look)
 {
     return discovery->is_named && look == &discovery->looks[SIDE_REMOTE][WHAT_SNAPSHOTS];
 }
@@ -276,7 +291,7 @@ static void handle_listing(void *arg, const struct err *e)
     struct discovery *discovery = look->discovery;
     enum side side = look->side;
     look->listing = NULL;
-    if (e != NULL && e->code == ERR_DATASET_MISSING && is_torn(discovery, look)) {
+    if (e != NULL && e->code == ERR_DATASET_MISSING && is_named_listing(discovery, look)) {
         discovery->is_torn = true;
     } else if (e != NULL && ask_without(discovery, look, e)) {
         settle(discovery);
@@ -293,23 +308,6 @@ static void handle_listing(void *arg, const struct err *e)
     }
     count_down(discovery);
     settle(discovery);
-}
-
-/* Those of the remote with what changed, where it can be asked for that. */
-static void list_datasets(struct discovery *discovery, enum side side)
-{
-    struct dsname root = discovery->spec.sites->side[side].root;
-    const struct quiet *quiet = discovery->spec.quiet;
-    struct argv argv;
-    argv_init(&argv);
-    if (side == SIDE_REMOTE && quiet != NULL && quiet_may_ask(quiet, clock_monotonic_ms())) {
-        discovery->is_asking = true;
-        command_list_changes(&argv, root);
-        start_listing(discovery, side, WHAT_DATASETS, LISTING_CHANGES, &argv, handle_listing);
-        return;
-    }
-    command_list_datasets(&argv, root, true);
-    start_listing(discovery, side, WHAT_DATASETS, LISTING_DATASETS, &argv, handle_listing);
 }
 
 static void list_side(struct discovery *discovery, enum side side)
