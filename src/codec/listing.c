@@ -153,6 +153,9 @@ static int read_dataset(struct row *row)
     holding->type = known;
     holding->space = space[0] + space[1];
     holding->revision = revision_of(&row->column[6], &row->column[7], &row->column[8]);
+    if (is_absent(&row->column[8]) ||
+        text_parse_u64(row->column[8].s, row->column[8].len, &holding->changed) != 0)
+        holding->revision = 0;
     holding->encrypted = !is_absent(encryption) && strcmp(encryption->s, "off") != 0;
     holding->token =
         is_absent(token) ? NULL : strpool_add(&listing->inv->pool, token->s, token->len);

@@ -38,7 +38,7 @@ enum listing_kind {
     LISTING_FACTS,     /* -t snapshot,bookmark -o LISTING_FACT_COLUMNS: adds to inv->facts at its
                           end, and to nothing else */
     LISTING_CHANGES,   /* as LISTING_DATASETS, with LISTING_CHANGE_COLUMNS, which 2.2 and later
-                          know: sets revision, too */
+                          know: sets revision and changed, too */
 };
 
 struct listing {

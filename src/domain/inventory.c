@@ -26,10 +26,19 @@ void inventory_fini(struct inventory *inv)
     memset(inv, 0, sizeof(*inv));
 }
 
-void holding_clear(struct holding *holding)
+void holding_clear_snapshots(struct holding *holding)
 {
     snapset_fini(&holding->snapshots);
     snapset_fini(&holding->bookmarks);
+    snapset_init(&holding->snapshots);
+    snapset_init(&holding->bookmarks);
+    holding->digest = 0;
+    holding->recalled = false;
+}
+
+void holding_clear(struct holding *holding)
+{
+    holding_clear_snapshots(holding);
     memset(holding, 0, sizeof(*holding));
     snapset_init(&holding->snapshots);
     snapset_init(&holding->bookmarks);
@@ -151,27 +160,32 @@ void inventory_complete(struct inventory *inv, enum side side)
         inventory_complete_dataset(inv, inv->v[i], side);
 }
 
-/* `mark`: "@" or "#". A sum, so that the order in which they come does not count. */
-static void add(struct inventory *inv, struct holding *holding, char mark,
-                const struct snapshot *snap)
+/* `mark`: "@" or "#". Returns its part of a digest, which is a sum, so that their order does not
+ * count. */
+static uint64_t add(struct inventory *inv, struct holding *holding, char mark,
+                    const struct snapshot *snap)
 {
     struct snapshot copy = *snap;
     size_t len = strlen(snap->name);
     uint64_t hash = hash_add(hash_add(HASH_INIT ^ (uint64_t)mark, snap->guid), snap->createtxg);
-    holding->digest += hash_add_bytes(hash, snap->name, len);
     holding->exists = true;
     copy.name = strpool_add(&inv->pool, snap->name, len);
     snapset_add(mark == '@' ? &holding->snapshots : &holding->bookmarks, &copy);
+    return hash_add_bytes(hash, snap->name, len);
 }
 
 void inventory_add_snapshot(struct inventory *inv, struct dataset *ds, enum side side,
                             const struct snapshot *snap)
 {
-    add(inv, &ds->side[side], '@', snap);
+    struct holding *holding = &ds->side[side];
+    holding->digest += add(inv, holding, '@', snap);
 }
 
+/* Those of the remote are in no plan: whoever copies it further on makes and destroys them. */
 void inventory_add_bookmark(struct inventory *inv, struct dataset *ds, enum side side,
                             const struct snapshot *bookmark)
 {
-    add(inv, &ds->side[side], '#', bookmark);
+    struct holding *holding = &ds->side[side];
+    uint64_t part = add(inv, holding, '#', bookmark);
+    holding->digest += side == SIDE_LOCAL ? part : 0;
 }

@@ -14,16 +14,18 @@ enum dataset_type { DATASET_UNKNOWN, DATASET_FILESYSTEM, DATASET_VOLUME };
 /* What one side holds of one dataset. */
 struct holding {
     bool exists;
-    bool listed;  /* I8: a complete listing of this side, made by this process, is in here */
-    bool skipped; /* its snapshots were not asked for: none is in here, whatever there are */
+    bool listed;   /* I8: a complete listing of this side, made by this process, is in here; or
+                      one that holds still */
+    bool skipped;  /* its snapshots were not asked for: none is in here, whatever there are */
+    bool recalled; /* its snapshots are those of an earlier listing, which holds still */
     enum dataset_type type;
     bool encrypted;
     const char *token; /* receive_resume_token, or NULL; lives in the pool */
     uint64_t space;    /* bytes of it and its snapshots, without its children */
-    uint64_t
-        revision;    /* a digest of what zfs says of when its snapshots changed, and of what it is;
-                          0: it was not asked, or does not know */
-    uint64_t digest; /* of the snapshots and bookmarks below, in any order */
+    uint64_t revision; /* a digest of what zfs says of when its snapshots changed, and of what it
+                          is; 0: it was not asked, or does not know */
+    uint64_t changed;  /* when they did, where that is known: seconds UTC by the clock there */
+    uint64_t digest;   /* in any order, of the snapshots below, and of local the bookmarks */
     struct snapset snapshots;
     struct snapset bookmarks;
 };
@@ -79,5 +81,8 @@ void inventory_complete_dataset(struct inventory *inv, struct dataset *ds, enum 
 
 /* Empties what is known of one side of a dataset, for a fresh listing. */
 void holding_clear(struct holding *holding);
+
+/* The part of it that is the snapshots and bookmarks. */
+void holding_clear_snapshots(struct holding *holding);
 
 #endif

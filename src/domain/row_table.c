@@ -8,7 +8,7 @@
  *   shared, rest        how many bytes of its name are those of the row before, how many follow
  *   name                these
  *
- * A number takes seven bits a byte, the lowest first, and all but its last byte have the eighth.
+ * and a number as varint.h has it.
  */
 #include "row_table.h"
 
@@ -16,34 +16,17 @@
 #include <string.h>
 
 #include "mem.h"
+#include "varint.h"
 
 #define ROW_KEEP_BITS 10
 _Static_assert(ROW_KEEP_ALL == (1U << ROW_KEEP_BITS) - 1, "as many as rows.h has");
 
-#define NUMBER_MAX 10 /* bytes of 64 bits */
-#define ROW_MAX    (8 + 5 * NUMBER_MAX + NAME_LEN_MAX)
+#define ROW_MAX (8 + 5 * VARINT_MAX + NAME_LEN_MAX)
 
 void row_table_clear(struct row_table *table)
 {
     free(table->packed);
     memset(table, 0, sizeof(*table));
-}
-
-static unsigned char *put_number(unsigned char *at, uint64_t number)
-{
-    for (; number >= 0x80; number >>= 7)
-        *at++ = (unsigned char)((number & 0x7f) | 0x80);
-    *at++ = (unsigned char)number;
-    return at;
-}
-
-static uint64_t take_number(const unsigned char **at)
-{
-    uint64_t number = 0;
-    unsigned shift = 0;
-    for (; **at >= 0x80; shift += 7)
-        number |= (uint64_t)(*(*at)++ & 0x7f) << shift;
-    return number | (uint64_t) * (*at)++ << shift;
 }
 
 /* The difference wraps around, there and back. */
@@ -80,12 +63,12 @@ static void pack(struct row_table *table, const struct snapshot_row *row, const 
     size_t shared = shared_len(before, row->name, name_len);
     uint64_t kept = row->sides | (uint64_t)(row->keep[SIDE_LOCAL] & ROW_KEEP_ALL) << 2 |
                     (uint64_t)(row->keep[SIDE_REMOTE] & ROW_KEEP_ALL) << (2 + ROW_KEEP_BITS);
-    unsigned char *at = put_number(table->packed + table->len, kept);
+    unsigned char *at = varint_put(table->packed + table->len, kept);
     memcpy(at, &row->guid, sizeof(row->guid));
-    at = put_number(at + sizeof(row->guid), fold_sign(table->creation, row->creation));
-    at = put_number(at, row->size);
-    at = put_number(at, shared);
-    at = put_number(at, name_len - shared);
+    at = varint_put(at + sizeof(row->guid), fold_sign(table->creation, row->creation));
+    at = varint_put(at, row->size);
+    at = varint_put(at, shared);
+    at = varint_put(at, name_len - shared);
     memcpy(at, row->name + shared, name_len - shared);
     table->len = (size_t)(at - table->packed) + name_len - shared;
     table->names_len += name_len + 1;
@@ -120,16 +103,16 @@ const struct snapshot_row *row_reader_next(struct row_reader *reader)
     if (reader->at == reader->end)
         return NULL;
     struct snapshot_row *row = &reader->row;
-    uint64_t kept = take_number(&reader->at);
+    uint64_t kept = varint_take(&reader->at);
     row->sides = kept & 3;
     row->keep[SIDE_LOCAL] = kept >> 2 & ROW_KEEP_ALL;
     row->keep[SIDE_REMOTE] = kept >> (2 + ROW_KEEP_BITS) & ROW_KEEP_ALL;
     memcpy(&row->guid, reader->at, sizeof(row->guid));
     reader->at += sizeof(row->guid);
-    row->creation = unfold_sign(row->creation, take_number(&reader->at));
-    row->size = take_number(&reader->at);
-    size_t shared = (size_t)take_number(&reader->at);
-    size_t rest = (size_t)take_number(&reader->at);
+    row->creation = unfold_sign(row->creation, varint_take(&reader->at));
+    row->size = varint_take(&reader->at);
+    size_t shared = (size_t)varint_take(&reader->at);
+    size_t rest = (size_t)varint_take(&reader->at);
     memcpy(reader->name + shared, reader->at, rest);
     reader->name[shared + rest] = '\0';
     reader->at += rest;

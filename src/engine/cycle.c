@@ -68,7 +68,9 @@ struct cycle *cycle_start(const struct cycle_spec *spec)
                                        .inv = &cycle->inv,
                                        .quiet = spec->quiet,
                                        .on_done = plan_all,
-                                       .arg = cycle};
+                                       .arg = cycle,
+                                       .rows = spec->rows,
+                                       .rows_arg = spec->arg};
     cycle->discovery = discovery_start(&discovery);
     return cycle;
 }
@@ -89,7 +91,7 @@ static struct quiet_holding holding_of(const struct holding *holding)
                                   .newest = newest == NULL ? 0 : newest->creation};
 }
 
-/* `known`: what is known of the remote's snapshots where they were not listed, or NULL. */
+/* `known`: what is known of both sides where they were not listed, or NULL. */
 static void tell_seen(struct cycle *cycle, const struct dataset *ds,
                       const struct quiet_holding *known)
 {
@@ -99,9 +101,7 @@ static void tell_seen(struct cycle *cycle, const struct dataset *ds,
                           .type = ds->side[remote_only ? SIDE_REMOTE : SIDE_LOCAL].type,
                           .flag = remote_only};
     for (int side = 0; side < SIDE_COUNT; side++) {
-        struct quiet_holding holding = holding_of(&ds->side[side]);
-        if (side == SIDE_REMOTE && known != NULL)
-            holding = *known;
+        struct quiet_holding holding = known != NULL ? known[side] : holding_of(&ds->side[side]);
         event.holding[side].count = holding.count;
         event.holding[side].newest = holding.newest;
         event.holding[side].space = ds->side[side].space;
@@ -133,13 +133,13 @@ static void tell_unplanned(struct cycle *cycle, const struct dataset *ds)
     target_fini(&target);
 }
 
-/* There is nothing to do for `ds`, as far as can be seen from full listings of both sides. */
+/* There is nothing to do for `ds`, as far as can be seen from all that both sides hold. */
 static void note_quiet(struct cycle *cycle, const struct dataset *ds)
 {
-    const struct holding *remote = &ds->side[SIDE_REMOTE];
-    struct quiet_holding holding = holding_of(remote);
-    if (cycle->spec.quiet != NULL && remote->exists)
-        quiet_note(cycle->spec.quiet, ds, &holding, cycle->began_ms, cycle->listed_ms);
+    struct quiet_holding holding[SIDE_COUNT] = {holding_of(&ds->side[SIDE_LOCAL]),
+                                                holding_of(&ds->side[SIDE_REMOTE])};
+    if (cycle->spec.quiet != NULL && ds->side[SIDE_REMOTE].exists)
+        quiet_note(cycle->spec.quiet, ds, holding, cycle->began_ms, cycle->listed_ms);
 }
 
 static void tell_plan(struct cycle *cycle, const struct dataset *ds, const struct target *target,
@@ -269,23 +269,26 @@ static bool is_bare(const struct snapset *set)
 }
 
 /* Whether the facts of a snapshot of it are missing: it went, or its name is that of another one
- * now, after its side was listed; or whether that listing broke off. What is older than what is then
+ * now, after its side was listed; or whether that listing broke off, or it came after its side's
+ * datasets were listed, so that nobody knows what kind it is. What is older than what is then
  * not known, so nothing is planned from the listing, and its table stays what it was until a worker
  * has listed it. */
 static bool has_moved(const struct cycle *cycle, const struct dataset *ds)
 {
     bool found = discovery_is_unsure(cycle->discovery, ds);
-    for (int side = 0; side < SIDE_COUNT; side++)
-        found = found || (cycle->inv.bare[side] > 0 && (is_bare(&ds->side[side].snapshots) ||
-                                                        is_bare(&ds->side[side].bookmarks)));
+    for (int side = 0; side < SIDE_COUNT; side++) {
+        const struct holding *holding = &ds->side[side];
+        found = found || (holding->exists && holding->type == DATASET_UNKNOWN) ||
+                (cycle->inv.bare[side] > 0 &&
+                 (is_bare(&holding->snapshots) || is_bare(&holding->bookmarks)));
+    }
     return found;
 }
 
 /* What is known of a quiet dataset holds, its table of snapshots, too. */
 static void leave_quiet(struct cycle *cycle, const struct dataset *ds)
 {
-    tell_seen(cycle, ds, quiet_find(cycle->spec.quiet, ds, cycle->began_ms));
-    quiet_keep(cycle->spec.quiet, ds);
+    tell_seen(cycle, ds, quiet_keep(cycle->spec.quiet, ds));
     if (!ds->side[SIDE_LOCAL].exists)
         return;
     struct event event = {.kind = EVENT_DATASET_PLANNED, .dataset = ds->name, .count = 0};

@@ -31,6 +31,9 @@ typedef bool cycle_skip_fn(void *arg, const char *name);
 /* Whether the last run of dataset `name` failed. */
 typedef bool cycle_failed_fn(void *arg, const char *name);
 
+/* What was told last of the snapshots of dataset `name`, or NULL; until the loop has another turn. */
+typedef const struct row_table *cycle_rows_fn(void *arg, const char *name);
+
 struct cycle_spec {
     struct loop *loop;
     const struct config *config;
@@ -46,6 +49,7 @@ struct cycle_spec {
     cycle_event_fn *on_event;
     cycle_skip_fn *skip;
     cycle_failed_fn *failed; /* NULL: none did */
+    cycle_rows_fn *rows;     /* NULL: nothing is known */
     void *arg;
 };
 

@@ -10,6 +10,9 @@
 /* Of so many datasets at the most, one in so many, snapshots are listed by name; else of all. */
 #define NAMED_SHARE 4
 
+/* Datasets, and snapshots that are recalled, before the loop has another turn: some 5 ms. */
+#define LOOK_PORTION 10000
+
 /* The most commands that fetch facts by name: beyond them, one listing of all is cheaper. */
 #define FACTS_JOBS_MAX 4
 
@@ -36,13 +39,19 @@ struct discovery {
     bool missing[SIDE_COUNT]; /* its root does not exist */
     unsigned pending;         /* what runs, and a connection being made */
     bool names_only;          /* something is known by guid */
-    unsigned awaited;         /* listings that say what is quiet; the remote's snapshots follow */
-    bool is_asking;           /* the remote's datasets are listed with what changed */
-    bool has_skipped;         /* some are quiet */
-    bool is_named, is_torn;   /* some were listed by name; and one of them was gone */
+    unsigned awaited;         /* listings that say what is known; the others follow */
+    bool
+        is_late[SIDE_COUNT]; /* its snapshots are listed after that, as far as they are not known */
+    bool is_asking[SIDE_COUNT]; /* its datasets are listed with what changed */
+    size_t known_of; /* datasets, of which it has been looked at whether they are known */
+    size_t all[SIDE_COUNT], loud[SIDE_COUNT]; /* of them; and those whose snapshots are not known */
+    bool has_skipped;                         /* some are known */
+    bool is_named[SIDE_COUNT];                /* some were listed by name */
+    bool is_torn[SIDE_COUNT];                 /* and one of them was gone */
     bool connecting, stopping;
     struct err error; /* the first */
     struct loop_timer *next;
+    struct loop_timer *looking; /* the next datasets are looked at */
 };
 
 void discovery_describe_side(const struct sites *sites, enum side side, struct err *e)
@@ -183,78 +192,122 @@ static void fetch_facts(struct discovery *discovery, enum side side)
 
 static void handle_listing(void *arg, const struct err *e);
 
-/* Marks what need not be listed. Returns how many datasets of the remote are not so. */
-static size_t skip_quiet(struct discovery *discovery, size_t *ret_all)
+/* Finds out what need not be listed of `ds`. Returns what that cost, in snapshots. */
+static size_t look_at(struct discovery *discovery, struct dataset *ds, int64_t now)
 {
-    const struct inventory *inv = discovery->spec.inv;
-    int64_t now = clock_monotonic_ms();
-    size_t loud = 0;
-    *ret_all = 0;
-    for (size_t i = 0; i < inv->n; i++) {
-        struct holding *remote = &inv->v[i]->side[SIDE_REMOTE];
-        if (!remote->exists)
+    const struct discovery_spec *spec = &discovery->spec;
+    bool is_local_listed = !discovery->is_late[SIDE_LOCAL];
+    bool is_quiet = quiet_find(spec->quiet, ds, is_local_listed, now) != NULL;
+    for (int side = 0; side < SIDE_COUNT; side++) {
+        struct holding *holding = &ds->side[side];
+        if (!holding->exists || !discovery->is_late[side])
             continue;
-        remote->skipped = quiet_find(discovery->spec.quiet, inv->v[i], now) != NULL;
-        *ret_all += 1;
-        loud += remote->skipped ? 0 : 1;
+        holding->skipped = is_quiet;
+        discovery->all[side]++;
+        discovery->loud[side] += is_quiet ? 0 : 1;
     }
-    discovery->has_skipped = loud < *ret_all;
-    return loud;
+    if (is_quiet || !ds->side[SIDE_REMOTE].exists)
+        return 1;
+    const struct row_table *rows = spec->rows == NULL ? NULL : spec->rows(spec->rows_arg, ds->name);
+    if (quiet_recall(spec->quiet, spec->inv, ds, rows, now))
+        discovery->loud[SIDE_REMOTE]--;
+    return 1 + (rows == NULL ? 0 : rows->n);
 }
 
-static void skip_nothing(struct discovery *discovery)
+/* All of a side is listed. */
+static void know_nothing(struct discovery *discovery, enum side side)
 {
-    for (size_t i = 0; i < discovery->spec.inv->n; i++)
-        discovery->spec.inv->v[i]->side[SIDE_REMOTE].skipped = false;
-    discovery->has_skipped = false;
+    for (size_t i = 0; i < discovery->spec.inv->n; i++) {
+        struct holding *holding = &discovery->spec.inv->v[i]->side[side];
+        holding->skipped = false;
+        if (holding->recalled)
+            holding_clear_snapshots(holding);
+    }
+    discovery->loud[side] = discovery->all[side];
 }
 
-/* Lists the remote's snapshots as far as they are not known. */
-static void list_the_rest(struct discovery *discovery)
+/* Lists the snapshots of a side as far as they are not known. */
+static void list_the_rest(struct discovery *discovery, enum side side)
 {
-    struct dsname root = discovery->spec.sites->side[SIDE_REMOTE].root;
-    size_t all = 0;
-    size_t loud = skip_quiet(discovery, &all);
-    if (loud == 0)
+    struct dsname root = discovery->spec.sites->side[side].root;
+    if (!discovery->is_late[side] || discovery->loud[side] == 0)
         return;
     struct argv argv;
     argv_init(&argv);
-    discovery->is_named = loud * NAMED_SHARE <= all &&
-                          command_list_some_names(&argv, root, discovery->spec.inv, SIDE_REMOTE);
-    if (!discovery->is_named) {
+    discovery->is_named[side] = discovery->loud[side] * NAMED_SHARE <= discovery->all[side] &&
+                                command_list_some_names(&argv, root, discovery->spec.inv, side);
+    if (!discovery->is_named[side]) {
         argv_fini(&argv);
         argv_init(&argv);
-        skip_nothing(discovery);
+        know_nothing(discovery, side);
         command_list_names(&argv, root);
     }
-    start_listing(discovery, SIDE_REMOTE, WHAT_SNAPSHOTS, LISTING_NAMES, &argv, handle_listing);
+    start_listing(discovery, side, WHAT_SNAPSHOTS, LISTING_NAMES, &argv, handle_listing);
 }
 
-/* One of the listings that say what is quiet is complete. */
+/* The remote first: where all of it is listed, nothing is quiet, and all of local is, too. */
+static void list_what_is_not_known(struct discovery *discovery)
+{
+    list_the_rest(discovery, SIDE_REMOTE);
+    discovery->has_skipped = discovery->loud[SIDE_REMOTE] < discovery->all[SIDE_REMOTE];
+    if (!discovery->has_skipped && discovery->is_late[SIDE_LOCAL])
+        know_nothing(discovery, SIDE_LOCAL);
+    list_the_rest(discovery, SIDE_LOCAL);
+}
+
+/* Finds out what is known, a turn's worth. */
+static void look_back(void *arg)
+{
+    struct discovery *discovery = arg;
+    const struct inventory *inv = discovery->spec.inv;
+    int64_t now = clock_monotonic_ms();
+    discovery->looking = NULL;
+    for (size_t done = 0; discovery->known_of < inv->n && done < LOOK_PORTION;)
+        done += look_at(discovery, inv->v[discovery->known_of++], now);
+    if (discovery->known_of < inv->n) {
+        discovery->looking = loop_add_timer(discovery->spec.loop, 0, look_back, discovery);
+        return;
+    }
+    if (discovery->error.code == ERR_NONE)
+        list_what_is_not_known(discovery);
+    settle(discovery);
+}
+
+/* One of the listings that say what is known is complete. */
 static void count_down(struct discovery *discovery)
 {
     if (discovery->awaited == 0)
         return;
     discovery->awaited--;
-    if (discovery->awaited == 0 && discovery->error.code == ERR_NONE && !discovery->stopping)
-        list_the_rest(discovery);
+    if (discovery->awaited == 0 && discovery->error.code == ERR_NONE && !discovery->stopping) {
+        discovery->pending++;
+        look_back(discovery);
+    }
 }
 
-/* Those of the remote with what changed, where it can be asked for that. */
+/* Whether to ask what changed on a side. That of local alone tells nothing. */
+static bool may_ask(const struct discovery *discovery, enum side side)
+{
+    const struct quiet *quiet = discovery->spec.quiet;
+    int64_t now = clock_monotonic_ms();
+    return quiet != NULL && config_has_remote(discovery->spec.config) &&
+           quiet_may_ask(quiet, SIDE_REMOTE, now) && quiet_may_ask(quiet, side, now);
+}
+
+/* With what changed, where the side can be asked for that. */
 static void list_datasets(struct discovery *discovery, enum side side)
 {
     struct dsname root = discovery->spec.sites->side[side].root;
-    const struct quiet *quiet = discovery->spec.quiet;
     struct argv argv;
     argv_init(&argv);
-    if (side == SIDE_REMOTE && quiet != NULL && quiet_may_ask(quiet, clock_monotonic_ms())) {
-        discovery->is_asking = true;
+    discovery->is_asking[side] = may_ask(discovery, side);
+    if (discovery->is_asking[side])
         command_list_changes(&argv, root);
-        start_listing(discovery, side, WHAT_DATASETS, LISTING_CHANGES, &argv, handle_listing);
-        return;
-    }
-    command_list_datasets(&argv, root, true);
-    start_listing(discovery, side, WHAT_DATASETS, LISTING_DATASETS, &argv, handle_listing);
+    else
+        command_list_datasets(&argv, root, true);
+    start_listing(discovery, side, WHAT_DATASETS,
+                  discovery->is_asking[side] ? LISTING_CHANGES : LISTING_DATASETS, &argv,
+                  handle_listing);
 }
 
 /* Whether an error can be that of a zfs that does not know the columns, or of somebody there who lets
@@ -265,24 +318,36 @@ static bool can_be_refusal(enum err_code code)
            !err_code_is_missing(code);
 }
 
-/* The remote's zfs may not know the columns: then it is asked without them. What else may be wrong
+/* The zfs of a side may not know the columns: then it is asked without them. What else may be wrong
  * is said again. */
 static bool ask_without(struct discovery *discovery, const struct look *look, const struct err *e)
 {
-    if (look != &discovery->looks[SIDE_REMOTE][WHAT_DATASETS] || !discovery->is_asking ||
+    enum side side = look->side;
+    if (look != &discovery->looks[side][WHAT_DATASETS] || !discovery->is_asking[side] ||
         !can_be_refusal(e->code) || discovery->stopping)
         return false;
-    discovery->is_asking = false;
-    quiet_note_refusal(discovery->spec.quiet, clock_monotonic_ms());
-    list_datasets(discovery, SIDE_REMOTE);
+    quiet_note_refusal(discovery->spec.quiet, side, clock_monotonic_ms());
+    list_datasets(discovery, side);
     return true;
+}
+
+/* A second that is not over, or is still to come as that clock was set back, may bring changes that
+ * would not show. */
+static void doubt_the_future(const struct discovery *discovery, enum side side)
+{
+    uint64_t now = (uint64_t)clock_now();
+    for (size_t i = 0; i < discovery->spec.inv->n; i++) {
+        struct holding *holding = &discovery->spec.inv->v[i]->side[side];
+        if (holding->changed + 1 >= now)
+            holding->revision = 0;
+    }
 }
 
 /* Whether it is the listing by name: where one of its datasets is gone, what there is of the others
  * is not certain. */
 static bool is_named_listing(const struct discovery *discovery, const struct look *look)
 {
-    return discovery->is_named && look == &discovery->looks[SIDE_REMOTE][WHAT_SNAPSHOTS];
+    return discovery->is_named[look->side] && look == &discovery->looks[look->side][WHAT_SNAPSHOTS];
 }
 
 static void handle_listing(void *arg, const struct err *e)
@@ -292,7 +357,7 @@ static void handle_listing(void *arg, const struct err *e)
     enum side side = look->side;
     look->listing = NULL;
     if (e != NULL && e->code == ERR_DATASET_MISSING && is_named_listing(discovery, look)) {
-        discovery->is_torn = true;
+        discovery->is_torn[side] = true;
     } else if (e != NULL && ask_without(discovery, look, e)) {
         settle(discovery);
         return;
@@ -305,6 +370,8 @@ static void handle_listing(void *arg, const struct err *e)
     } else if (look == &discovery->looks[side][WHAT_SNAPSHOTS] &&
                discovery->spec.inv->bare[side] > 0 && !discovery->stopping) {
         fetch_facts(discovery, side);
+    } else if (look == &discovery->looks[side][WHAT_DATASETS]) {
+        doubt_the_future(discovery, side);
     }
     count_down(discovery);
     settle(discovery);
@@ -315,7 +382,7 @@ static void list_side(struct discovery *discovery, enum side side)
     struct dsname root = discovery->spec.sites->side[side].root;
     bool names_only = discovery->names_only;
     list_datasets(discovery, side);
-    if (side == SIDE_REMOTE && discovery->awaited > 0)
+    if (discovery->is_late[side])
         return;
     struct argv argv;
     argv_init(&argv);
@@ -340,20 +407,25 @@ static void handle_connection(void *arg, const struct err *e)
     settle(discovery);
 }
 
-/* Whether the remote's snapshots are listed at once, or after what says which. */
+/* Whether snapshots are listed at once, or after what says of which datasets. */
 static void decide_to_wait(struct discovery *discovery)
 {
     const struct discovery_spec *spec = &discovery->spec;
     if (spec->quiet == NULL)
         return;
+    quiet_note_clock(spec->quiet, clock_ahead_ms());
     /* Over another connection: who knows what was done to the pool meanwhile. */
     if (spec->connection != NULL && !connection_is_up(spec->connection))
         quiet_forget(spec->quiet);
     else if (spec->connection != NULL)
         quiet_note_connection(spec->quiet, connection_number(spec->connection));
-    if (config_has_remote(spec->config) && discovery->names_only &&
-        quiet_is_likely(spec->quiet, clock_monotonic_ms()))
-        discovery->awaited = 3; /* both listings of local, and the remote's datasets */
+    if (!config_has_remote(spec->config) || !discovery->names_only ||
+        !quiet_is_likely(spec->quiet, clock_monotonic_ms()))
+        return;
+    /* The datasets of both sides, and the snapshots of local where that cannot say what changed. */
+    discovery->is_late[SIDE_REMOTE] = true;
+    discovery->is_late[SIDE_LOCAL] = may_ask(discovery, SIDE_LOCAL);
+    discovery->awaited = discovery->is_late[SIDE_LOCAL] ? 2 : 3;
 }
 
 struct discovery *discovery_start(const struct discovery_spec *spec)
@@ -383,6 +455,11 @@ void discovery_stop(struct discovery *discovery)
     if (discovery->stopping)
         return;
     discovery->stopping = true;
+    if (discovery->looking != NULL) {
+        loop_remove_timer(discovery->looking);
+        discovery->looking = NULL;
+        settle(discovery);
+    }
     if (discovery->connecting) {
         connection_cancel(discovery->spec.connection);
         discovery->connecting = false;
@@ -402,6 +479,7 @@ void discovery_free(struct discovery *discovery)
     if (discovery == NULL)
         return;
     loop_remove_timer(discovery->next);
+    loop_remove_timer(discovery->looking);
     free(discovery);
 }
 
@@ -412,6 +490,10 @@ bool discovery_has_skipped(const struct discovery *discovery)
 
 bool discovery_is_unsure(const struct discovery *discovery, const struct dataset *ds)
 {
-    const struct holding *remote = &ds->side[SIDE_REMOTE];
-    return discovery->is_torn && remote->exists && !remote->skipped;
+    for (int side = 0; side < SIDE_COUNT; side++) {
+        const struct holding *holding = &ds->side[side];
+        if (discovery->is_torn[side] && holding->exists && !holding->skipped && !holding->recalled)
+            return true;
+    }
+    return false;
 }

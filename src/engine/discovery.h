@@ -7,9 +7,9 @@
  * or by one listing of all where many are new. Nothing in here waits; all of it happens from the
  * loop.
  *
- * The local side is listed in full in every cycle. Where most datasets are quiet (quiet.h), the
- * remote's snapshots are listed only once it is known whose: of no dataset, of a few by name, or of
- * all. That is one round trip more where there is news, and a listing less where there is none.
+ * Where most datasets were quiet (quiet.h), snapshots are listed only once it is known whose are not
+ * known: of no dataset, of a few by name, or of all. That is one round trip more where the remote has
+ * changed, and a listing less where a side has not.
  */
 #ifndef BACKUPD_ENGINE_DISCOVERY_H
 #define BACKUPD_ENGINE_DISCOVERY_H
@@ -27,6 +27,9 @@ struct discovery;
  * complete; else it says which side failed, and the inventory may not be used. */
 typedef void discovery_done_fn(void *arg, const struct err *e);
 
+/* What is known of the snapshots of dataset `name`, or NULL; valid until the loop has another turn. */
+typedef const struct row_table *discovery_rows_fn(void *arg, const char *name);
+
 struct discovery_spec {
     struct loop *loop;
     const struct config *config;
@@ -36,6 +39,8 @@ struct discovery_spec {
     struct quiet *quiet;           /* what need not be listed; NULL: everything is */
     discovery_done_fn *on_done;
     void *arg;
+    discovery_rows_fn *rows; /* to recall snapshots from; NULL: none are */
+    void *rows_arg;
 };
 
 /* Starts it. What `spec` points to must outlive it; `spec` itself need not. */
@@ -47,12 +52,12 @@ void discovery_stop(struct discovery *discovery);
 /* Frees it; not while anything runs that its loop still turns for. NULL is fine. */
 void discovery_free(struct discovery *discovery);
 
-/* Whether the snapshots of any dataset were left out as it is quiet: those of the remote, which then
- * are `skipped`. */
+/* Whether the snapshots of any dataset were not listed, which then are `skipped` or `recalled`. Where
+ * they are skipped of any side, they are of the remote. */
 bool discovery_has_skipped(const struct discovery *discovery);
 
-/* Whether it is not certain what the remote holds of `ds`, as something that was listed by name with
- * it is gone. */
+/* Whether it is not certain what a side holds of `ds`, as something that was listed by name with it is
+ * gone. */
 bool discovery_is_unsure(const struct discovery *discovery, const struct dataset *ds);
 
 /* Prepends which side of `sites` an error is of. */

@@ -161,6 +161,13 @@ static bool failed_last(void *arg, const char *name)
     return ds != NULL && ds->failures > 0;
 }
 
+static const struct row_table *known_rows(void *arg, const char *name)
+{
+    const struct engine *engine = arg;
+    const struct dataset_state *ds = state_find(&engine->state, name);
+    return ds == NULL ? NULL : &ds->rows;
+}
+
 /* Where the remote is reached over a connection for each command, nobody would notice that it was
  * away in between. */
 static struct quiet *quiet_or_null(const struct engine *engine)
@@ -192,6 +199,7 @@ static void run_cycle(void *arg)
                               .on_event = handle_event,
                               .skip = skip_dataset,
                               .failed = failed_last,
+                              .rows = known_rows,
                               .arg = engine};
     engine->cycle = cycle_start(&spec);
 }

@@ -24,8 +24,8 @@ struct worker_task {
     struct limiter *limiter;         /* of all transfers together; NULL: none */
     struct compression *compression; /* what is known of zstd; NULL: no stream is compressed */
     const char *name;                /* of the dataset, below the roots */
-    const struct dataset *listed;    /* what the cycle listed of it; NULL: nothing */
-    int64_t listed_ms;               /* monotonic: when that listing began */
+    const struct dataset *listed;    /* what the cycle found of it; NULL: nothing */
+    int64_t listed_ms;               /* monotonic: since when that is known to be so */
     uint64_t cycle;
     bool ancestor_failed; /* in this cycle, so that the remote may lack it */
     bool dryrun;          /* runs every listing and no command that changes anything */

@@ -69,7 +69,7 @@ bool command_list_some_names(struct argv *argv, struct dsname root, const struct
         const struct holding *holding = &inv->v[i]->side[side];
         struct dsbuf buf;
         struct dsname ds;
-        if (!holding->exists || holding->skipped)
+        if (!holding->exists || holding->skipped || holding->recalled)
             continue;
         if (dsname_join(&buf, root, inv->v[i]->name, &ds, NULL) != 0)
             return false;

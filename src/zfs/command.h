@@ -39,7 +39,7 @@ void command_list_names(struct argv *argv, struct dsname ds);
 void command_list_all_facts(struct argv *argv, struct dsname ds);
 
 /*
- * Snapshots and bookmarks of those datasets of a side alone that are not `skipped`, for
+ * Snapshots and bookmarks of those datasets of a side alone that are not `skipped` or `recalled`, for
  * LISTING_NAMES; the root of the side is `root`. False where they do not fit into one command.
  */
 bool command_list_some_names(struct argv *argv, struct dsname root, const struct inventory *inv,

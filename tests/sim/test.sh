@@ -1228,7 +1228,7 @@ cycle() {
 
 # quiet KIND [LINE...]: a daemon that has seen twice, two seconds apart, that there is nothing to do. Four cycles.
 quiet() {
-    KEEP_LOCAL=9 KEEP_REMOTE=9 config "$@"
+    KEEP_LOCAL=${KEEP_LOCAL:-9} KEEP_REMOTE=${KEEP_REMOTE:-9} config "$@"
     [ -z "${PARALLEL:-}" ] || printf 'parallel = %s\n' "$PARALLEL" >>"$DIR/backupd.toml"
     sync_twice
     daemon_start
@@ -1240,11 +1240,14 @@ quiet() {
     cycle 4
 }
 
-# There were listings of the snapshots of the other side: so many of all, and so many by name.
-assert_listed_there() {
-    assert_equal "$1" "$(calls "^$side.zfs list .*-t snapshot,bookmark .*-r $DST$")"
-    assert_equal "$2" "$(calls "^$side.zfs list .*-o name,guid,createtxg -d 1 ")"
+# There were listings of the snapshots of a side: so many of all, and so many by name.
+assert_listed() {
+    assert_equal "$3" "$(calls "^$1.zfs list .*-t snapshot,bookmark .*-r $2$")"
+    assert_equal "$4" "$(calls "^$1.zfs list .*-o name,guid,createtxg -d 1 '*$2")"
 }
+
+assert_listed_there() { assert_listed "$side" "$DST" "$@"; }
+assert_listed_here() { assert_listed local "$SRC" "$@"; }
 
 # shown NAME: how many snapshots `status` says the other side has.
 shown() {
@@ -1256,32 +1259,225 @@ print(next(d["remote"]["snapshots"] for d in json.load(sys.stdin)["datasets"] if
 quiet_lists_nothing_there() {
     quiet "$1"
     assert_listed_there 0 0
-    assert_called "^local.zfs list .*-t snapshot,bookmark .*-r $SRC$"
+    assert_listed_here 0 0
     assert_equal 3 "$(shown /a)"
     grep -q ' cycle 4: 6 datasets, 0 failed' "$DIR/log" || fail 'it does not count them'
 }
 
-test_a_cycle_without_news_lists_no_snapshots_of_a_remote_that_says_when_they_changed() { quiet_lists_nothing_there ssh; }
+test_a_cycle_without_news_lists_no_snapshots_of_pools_that_say_when_they_changed() { quiet_lists_nothing_there ssh; }
 test_a_cycle_without_news_lists_no_snapshots_of_another_pool_here() { quiet_lists_nothing_there local; }
 
-test_after_one_new_snapshot_only_that_dataset_is_listed_there() {
-    quiet ssh
+# news [NAME...]: a day later, a snapshot of each on the local side, or of all.
+news() {
+    if [ $# = 0 ]; then
+        days 1
+        return
+    fi
     sim clock +86400
-    sim write $SRC/a 300000
-    zfs snapshot $SRC/a@daily-4
+    for name; do
+        sim write "$SRC$name" 300000
+        zfs snapshot "$SRC$name@daily-4"
+    done
+}
+
+test_after_one_new_snapshot_nothing_is_listed_there() {
+    quiet ssh
+    news /a
     cycle 5
-    assert_listed_there 0 1
-    assert_called "^remote.zfs list .*-o name,guid,createtxg -d 1 $DST/a$"
+    assert_listed_here 0 1
+    assert_called "^local.zfs list .*-o name,guid,createtxg -d 1 $SRC/a$"
+    assert_listed_there 0 0
     assert_alike
     assert_equal 4 "$(shown /a)"
 }
 
-test_after_new_snapshots_everywhere_all_is_listed_there() {
+test_after_new_snapshots_everywhere_nothing_is_listed_there() {
     quiet ssh
-    days 1
+    news
+    cycle 5
+    assert_listed_here 1 0
+    assert_listed_there 0 0
+    assert_alike
+    grep -q ' cycle 5: 6 datasets, 0 failed' "$DIR/log" || fail 'it failed'
+}
+
+test_what_was_sent_is_listed_there_before_it_is_known_again() {
+    quiet ssh
+    news /a
+    cycle 5
+    cycle 6
+    assert_listed_there 0 1
+    assert_called "^remote.zfs list .*-o name,guid,createtxg -d 1 $DST/a$"
+    sleep 2.1
+    sim calls clear
+    cycle 7
+    cycle 8
+    assert_listed_there 0 1
+}
+
+test_after_all_copies_were_changed_all_is_listed_there() {
+    quiet ssh
+    sim clock +5
+    for name in '' /a /a/b '/with space' /secret /volume; do
+        remote zfs destroy "$DST$name@daily-2"
+    done
+    news
+    cycle 5
+    assert_listed_here 1 0
+    assert_listed_there 1 0
+    assert_equal "$(snapshots here /a | sed 's/daily-2 //')" "$(snapshots there /a)"
+}
+
+# all_but_a COMMAND...: for every dataset but /a.
+all_but_a() {
+    local name
+    for name in '' /a/b '/with space' /secret /volume; do
+        "$@" "$DST$name@daily-2"
+    done
+}
+
+test_a_copy_that_is_known_is_listed_with_many_that_changed() {
+    quiet ssh
+    sim clock +5
+    all_but_a remote zfs destroy
+    news /a
     cycle 5
     assert_listed_there 1 0
+    grep -q ' cycle 5: 6 datasets, 0 failed' "$DIR/log" || fail 'it failed'
+    assert_equal "$(guids here /a)" "$(guids there /a)"
+}
+
+test_a_quiet_dataset_is_listed_with_many_that_changed() {
+    quiet ssh
+    sim clock +5
+    all_but_a remote zfs destroy
+    cycle 5
+    assert_listed_there 1 0
+    assert_listed_here 1 0
+    grep -q ' cycle 5: 6 datasets, 0 failed' "$DIR/log" || fail 'it failed'
+    assert_equal 3 "$(shown /a)"
+    assert_not_called 'zfs send'
+}
+
+refuses_late() {
+    quiet ssh
+    sim fault "once '$1 zfs list*snapshots_changed*' fail 2 \"bad property list: invalid property 'snapshots_changed'\""
+    news /a
+    cycle 5
+    assert_listed_here 1 0
+    grep -q ' cycle 5: 6 datasets, 0 failed' "$DIR/log" || fail 'it failed'
     assert_alike
+}
+
+test_a_remote_that_does_not_say_any_more_what_changed_is_listed() { refuses_late remote; }
+test_when_local_does_not_say_any_more_what_changed_it_is_listed() { refuses_late local; }
+
+# A clock that was ahead, and was set back: that second may come again.
+test_what_is_said_to_change_in_the_future_is_listed() {
+    sim clock +1000000000
+    days 1
+    quiet ssh
+    assert_listed_here 1 0
+    assert_listed_there 1 0
+}
+
+test_bookmarks_of_others_there_are_no_reason_to_list() {
+    KEEP_LOCAL=9 KEEP_REMOTE=9 config ssh
+    sync_twice
+    remote zfs bookmark $DST/a@daily-3 $DST/a#onward
+    quiet ssh
+    news /a
+    cycle 5
+    assert_listed_there 0 0
+    assert_alike
+}
+
+# I8: what is destroyed is listed first, on both sides, by whoever destroys it.
+test_a_new_snapshot_that_pushes_an_old_one_out_has_its_dataset_listed_by_the_worker() {
+    KEEP_LOCAL=9 KEEP_REMOTE=9 config ssh
+    sync_twice
+    KEEP_LOCAL=2 KEEP_REMOTE=2 quiet ssh
+    news /a
+    cycle 5
+    assert_equal "daily-1 daily-3 daily-4" "$(snapshots there /a)"
+    order=$(sim calls | cut -f2- | grep -E "^remote.zfs (list .*$DST/a$|destroy $DST/a@daily-2)" | sed 's/.*zfs \([a-z]*\) .*/\1/' | uniq)
+    assert_equal $'list\ndestroy' "$order"
+}
+
+test_a_snapshot_that_gets_another_name_here_is_listed() {
+    quiet ssh
+    sim clock +5
+    zfs rename $SRC/a@daily-2 $SRC/a@renamed
+    cycle 5
+    assert_listed_here 0 1
+    assert_equal "daily-1 daily-2 daily-3" "$(snapshots there /a)"
+}
+
+test_where_local_does_not_say_what_changed_it_is_listed() {
+    sim fault "match 'local zfs list*snapshots_changed*' fail 2 \"bad property list: invalid property 'snapshots_changed'\""
+    quiet ssh
+    assert_listed_here 1 0
+    assert_listed_there 0 0
+    assert_not_called '^local.*snapshots_changed'
+    sim calls clear
+    news /a
+    cycle 5
+    assert_listed_here 1 0
+    assert_listed_there 0 0
+    assert_alike
+}
+
+test_a_new_dataset_is_listed_and_sent() {
+    quiet ssh
+    sim clock +86400
+    zfs create $SRC/new
+    zfs snapshot $SRC/new@daily-4
+    cycle 5
+    assert_listed_here 0 1
+    assert_equal "daily-4" "$(snapshots there /new)"
+}
+
+test_a_dataset_that_goes_while_it_is_listed_by_name_here_fails_nothing() {
+    quiet ssh
+    sim clock +86400
+    zfs snapshot $SRC/a/b@daily-4
+    zfs snapshot $SRC/volume@daily-4
+    sim fault "once 'local zfs list*-d 1*' fail 1 \"cannot open '$SRC/a/b': dataset does not exist\""
+    cycle 5
+    assert_alike
+    grep -q ' cycle 5: 6 datasets, 0 failed' "$DIR/log" || fail 'it failed'
+}
+
+test_a_snapshot_with_another_name_there_is_listed() {
+    KEEP_LOCAL=9 KEEP_REMOTE=9 config ssh
+    sync_twice
+    remote zfs rename $DST/a@daily-2 $DST/a@renamed
+    quiet ssh
+    news /a
+    cycle 5
+    assert_listed_there 0 1
+    assert_equal "daily-1 renamed daily-3 daily-4" "$(snapshots there /a)"
+}
+
+# The clock there has not moved since: it does not say that anything changed, as one that was set back.
+test_a_base_that_went_unnoticed_costs_a_listing_and_nothing_else() {
+    quiet ssh 'rollback = true'
+    remote zfs destroy $DST/a@daily-3
+    news /a
+    cycle 5
+    assert_listed_there 0 0
+    assert_alike
+    grep -q ' cycle 5: 6 datasets, 0 failed' "$DIR/log" || fail 'it failed'
+}
+
+test_a_snapshot_that_came_unnoticed_is_not_destroyed() {
+    quiet ssh
+    remote zfs snapshot $DST/a@by-hand
+    news /a
+    cycle 5
+    assert_listed_there 0 0
+    assert_equal "daily-1 daily-2 daily-3 by-hand" "$(snapshots there /a)"
+    grep -q ' cycle 5: 6 datasets, 1 failed' "$DIR/log" || fail 'it is not told'
 }
 
 test_what_somebody_destroys_there_is_noticed() {
@@ -1289,6 +1485,7 @@ test_what_somebody_destroys_there_is_noticed() {
     sim clock +5
     remote zfs destroy $DST/a@daily-2
     cycle 5
+    assert_listed_here 0 1
     assert_listed_there 0 1
     assert_equal 2 "$(shown /a)"
 }
@@ -1386,6 +1583,8 @@ test_a_failed_cycle_has_all_listed_after_it() {
 test_a_copy_that_goes_while_it_is_listed_by_name_is_made_again() {
     quiet ssh
     sim clock +86400
+    remote zfs snapshot $DST/a/b@by-hand
+    remote zfs destroy $DST/a/b@by-hand
     zfs snapshot $SRC/a/b@daily-4
     sim fault "once 'remote zfs list*-d 1*' fail 1 \"cannot open '$DST/a/b': dataset does not exist\""
     cycle 5

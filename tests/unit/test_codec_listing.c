@@ -265,6 +265,7 @@ static void a_revision_is_of_guid_origin_and_time(void **state)
     assert_true(revision_of("7\t7-\t1") != revision_of("77\t-\t1"));
     assert_int_equal(revision_of("77\t-\t-"), 0);
     assert_int_equal(revision_of("-\t-\t1700000000"), 0);
+    assert_int_equal(revision_of("77\t-\tsoon"), 0);
 }
 
 static void a_listing_without_what_changed_knows_no_revision(void **state)

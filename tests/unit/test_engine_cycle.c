@@ -46,6 +46,7 @@ struct discovery *__wrap_discovery_start(const struct discovery_spec *spec)
         char name[32];
         snprintf(name, sizeof(name), "/%02u", d);
         struct dataset *ds = inventory_get(spec->inv, name);
+        ds->side[SIDE_LOCAL].type = DATASET_FILESYSTEM;
         for (unsigned i = 0; i < EACH + d; i++) {
             char label[32];
             snprintf(label, sizeof(label), "daily-%u", i);

@@ -118,7 +118,7 @@ test_unmanaged_snapshots_stay_on_both_sides_until_the_configuration_says_destroy
     zfs release keep $SRC/c@manual-held
 }
 
-test_without_news_the_remote_is_not_asked_for_its_snapshots_where_zfs_says_that_they_did_not_change() {
+test_snapshots_are_not_asked_for_where_zfs_says_that_they_did_not_change() {
     local all=0
     case $(zfs version) in zfs-2.1.*) all=1 ;; esac
     write_config remote 'ssh_host = ""' local.policy 'hourly = 3' remote.policy 'hourly = 9'
@@ -135,15 +135,17 @@ test_without_news_the_remote_is_not_asked_for_its_snapshots_where_zfs_says_that_
     noted_cycle 4
     assert_equal $all "$ASKED_ALL" 'listings of all'
     assert_equal 0 "$ASKED_NAMES" 'listings by name'
-    assert grep -qE -- "-t snapshot,bookmark .*-r $SRC\$" "$SCENARIO_DIR/noting/asked"
+    assert_equal $all "$(grep -cE -- "-t snapshot,bookmark .*-(r|d 1) $SRC" "$SCENARIO_DIR/noting/asked" || :)" 'listings here'
     # What somebody does there is noticed.
     zfs destroy $DST/b@hourly-1
     noted_cycle 5
     assert_equal 1 "$((ASKED_ALL + ASKED_NAMES))" 'listings after a deletion by hand'
-    # And so is news.
+    # And so is news, for which the remote need not be listed.
     snap $SRC/a hourly-8
     noted_cycle 6
     assert_same_guids /a hourly-8
+    assert_equal $all "$ASKED_ALL" 'listings of all with news'
+    assert_equal 0 "$(grep -cE -- "-t snapshot,bookmark .*$DST/a" "$SCENARIO_DIR/noting/asked" || :)" 'listings of the copy'
     daemon_stop
 }
 
