@@ -39,8 +39,8 @@ static const struct code_info CODES[ERR_CODE_COUNT] = {
     [ERR_ZFS] = {"zfs", true, false, ""},
     [ERR_ZFS_MISSING] =
         {"zfs-missing", false, false,
-         "install OpenZFS there and load its module; where it is there, see that its folder "
-         "(often /sbin or /usr/sbin) is in the PATH that ssh gives the user"},
+         "install OpenZFS on that machine and load its module; where it is there, see that its "
+         "folder (often /sbin or /usr/sbin) is in the PATH, over ssh in that of the user"},
     [ERR_DATASET_MISSING] = {"dataset-missing", false, false, ""},
     [ERR_SNAPSHOT_MISSING] = {"snapshot-missing", true, false, ""},
     [ERR_POOL_MISSING] = {"pool-missing", true, false, "import the pool: zpool import"},

@@ -188,7 +188,8 @@ Files are written and snapshots named hourly-... and daily-... are taken all the
 
 $(sed '/^\[history\]/,$d; s/^./    &/' "$scratch/backupd.toml")
 
-Every 20 seconds a cycle: it lists both sides, plans, destroys what no policy keeps, sends what the copy lacks.
+Every 20 seconds, or when the one before is over, a cycle: it looks at both sides, plans, destroys what no policy keeps, and
+sends what the copy lacks. In an emulated machine one takes longer than that.
 The lines with a time are backupd's log; those that begin with "demo" say what was done to the data meanwhile.
 The page shows all of it, and has buttons to take a snapshot and to start a cycle. Ctrl-C ends it all and removes the pools.
 
