@@ -460,11 +460,13 @@ static void test_what_is_recalled_and_has_nothing_to_do_is_quiet_as_long_as_befo
 static void test_a_refusal_lasts_a_day_or_until_all_is_forgotten(void **state)
 {
     struct world *world = *state;
-    for (int side = 0; side < SIDE_COUNT; side++) {
+    static const enum side SIDES[] = {SIDE_LOCAL, SIDE_REMOTE};
+    for (size_t i = 0; i < SIDE_COUNT; i++) {
+        enum side side = SIDES[i];
         assert_true(quiet_may_ask(world->quiet, side, 0));
         quiet_note_refusal(world->quiet, side, 5);
         assert_false(quiet_may_ask(world->quiet, side, 5));
-        assert_true(quiet_may_ask(world->quiet, 1 - side, 5));
+        assert_true(quiet_may_ask(world->quiet, SIDES[1 - i], 5));
         assert_false(quiet_may_ask(world->quiet, side, 5 + QUIET_MAX_MS - 1));
         assert_true(quiet_may_ask(world->quiet, side, 5 + QUIET_MAX_MS));
         quiet_forget(world->quiet);
