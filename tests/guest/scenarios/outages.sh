@@ -105,7 +105,7 @@ test_a_remote_without_zfs_is_one_error() {
     backupd -once
     cp "$SCENARIO_DIR/sshd_test_config" /etc/ssh/
     test-sshd start
-    assert_one_error 'zfs: command not found' '[zfs-missing]' 'install OpenZFS there'
+    assert_one_error 'zfs: command not found' '[zfs-missing]' 'install OpenZFS on that machine'
 }
 
 test_an_exported_remote_pool_is_one_error_and_does_not_look_like_an_empty_one() {
