@@ -118,15 +118,17 @@ static const char *find_dataset(struct listing *listing, const char *full, bool 
     return NULL;
 }
 
-/* The columns guid, origin and snapshots_changed. */
-static uint64_t revision_of(const struct column *guid, const struct column *origin,
-                            const struct column *changed)
+/* The columns guid, origin and snapshots_changed: `changed` and `revision`, if they say anything. */
+static void read_changes(const struct column *guid, const struct column *origin,
+                         const struct column *changed, struct holding *holding)
 {
-    if (is_absent(changed) || is_absent(guid))
-        return 0;
+    holding->revision = 0;
+    if (is_absent(guid) || is_absent(changed) ||
+        text_parse_u64(changed->s, changed->len, &holding->changed) != 0)
+        return;
     uint64_t hash = hash_add_bytes(HASH_INIT, guid->s, guid->len);
     hash = hash_add_bytes(hash, origin->s, origin->len);
-    return hash_add_bytes(hash, changed->s, changed->len);
+    holding->revision = hash_add_bytes(hash, changed->s, changed->len);
 }
 
 static int read_dataset(struct row *row)
@@ -152,10 +154,7 @@ static int read_dataset(struct row *row)
     holding->exists = true;
     holding->type = known;
     holding->space = space[0] + space[1];
-    holding->revision = revision_of(&row->column[6], &row->column[7], &row->column[8]);
-    if (is_absent(&row->column[8]) ||
-        text_parse_u64(row->column[8].s, row->column[8].len, &holding->changed) != 0)
-        holding->revision = 0;
+    read_changes(&row->column[6], &row->column[7], &row->column[8], holding);
     holding->encrypted = !is_absent(encryption) && strcmp(encryption->s, "off") != 0;
     holding->token =
         is_absent(token) ? NULL : strpool_add(&listing->inv->pool, token->s, token->len);

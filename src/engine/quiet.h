@@ -33,11 +33,11 @@
  * connection to the remote was made anew, where a cycle failed or found a pool away, after another
  * configuration, and after a start.
  *
- * Until then, what was overlooked so means: a snapshot here is sent so much later; a copy that somebody destroyed by hand is sent again so
- * much later, and one that somebody made is shown so much later; a bookmark of ours that somebody
- * destroyed is made again so much later; an increment to a snapshot that is
- * not there any more, or is not the newest, is refused by zfs, and its dataset is listed and planned
- * anew at once (steps.h). Nothing is destroyed for it.
+ * Until then, what was overlooked so means: a snapshot here is sent so much later; a copy that
+ * somebody destroyed by hand is sent again, one that somebody made is shown, and a bookmark of ours
+ * that somebody destroyed is made again so much later; an increment to a snapshot that is not there
+ * any more, or is not the newest, is refused by zfs, and its dataset is listed and planned anew at
+ * once (steps.h). Nothing is destroyed for it.
  */
 #ifndef BACKUPD_ENGINE_QUIET_H
 #define BACKUPD_ENGINE_QUIET_H
@@ -70,11 +70,12 @@ void quiet_forget(struct quiet *quiet);
  * is forgotten. */
 void quiet_note_connection(struct quiet *quiet, unsigned number);
 
-/* By how much this machine's clock is ahead of the monotonic one, in ms. */
+/* By how much this machine's clock is ahead of one that never steps (clock_ahead_ms): less than at the
+ * last time by QUIET_STEP_MS, and all is forgotten. */
 void quiet_note_clock(struct quiet *quiet, int64_t ms);
 
 /* Whether it pays at `now` (monotonic ms) to find out first what is quiet, and to list the rest then:
- * half of the remote's datasets were so in the last cycle, and all was listed within QUIET_MAX_MS.
+ * half of the remote's datasets were known in the last cycle, and all was listed within QUIET_MAX_MS.
  * O(1). */
 bool quiet_is_likely(const struct quiet *quiet, int64_t now);
 

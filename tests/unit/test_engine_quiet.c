@@ -316,15 +316,21 @@ static void test_after_news_of_local_the_remote_is_what_it_was(void **state)
     row_table_clear(&rows);
 }
 
-/* Local has lost one of them, which somebody who looks was told meanwhile. */
+/* Where somebody who looks was told of such a world. */
+static bool recall_from(struct world *world, const char *words)
+{
+    struct row_table rows;
+    list(world, words, 5, 6);
+    fill_rows(world, "/home", &rows, NULL);
+    bool recalled = recall(world, "/home", &rows);
+    row_table_clear(&rows);
+    return recalled;
+}
+
+/* Local has lost one of them meanwhile. */
 static void test_what_only_the_remote_has_is_recalled(void **state)
 {
-    struct world *world = *state;
-    struct row_table rows;
-    list(world, "/mail daily-3:lr /home daily-1:r daily-2:lrb", 5, 6);
-    fill_rows(world, "/home", &rows, NULL);
-    assert_true(recall(world, "/home", &rows));
-    row_table_clear(&rows);
+    assert_true(recall_from(*state, "/mail daily-3:lr /home daily-1:r daily-2:lrb"));
 }
 
 static void test_without_proof_nothing_is_recalled(void **state)
@@ -407,12 +413,7 @@ static void test_from_rows_that_say_anything_else_nothing_is_recalled(void **sta
 
 static void test_rows_that_are_too_many_are_not_believed(void **state)
 {
-    struct world *world = *state;
-    struct row_table rows;
-    list(world, "/mail daily-3:lr /home daily-1:lr daily-2:lrb daily-9:lr", 5, 6);
-    fill_rows(world, "/home", &rows, NULL);
-    assert_false(recall(world, "/home", &rows));
-    row_table_clear(&rows);
+    assert_false(recall_from(*state, "/mail daily-3:lr /home daily-1:lr daily-2:lrb daily-9:lr"));
 }
 
 static void test_a_copy_without_snapshots_is_listed(void **state)
