@@ -86,14 +86,18 @@ static bool more_comes(void)
     return poll(&in, 1, -1) > 0 && ioctl(STDIN_FILENO, FIONREAD, &waiting) == 0 && waiting > 0;
 }
 
+/* Those of a package follow each other in one pipe, and so do those of a chain, of which each is for
+ * another receive. syncoid, which sends packages, receives with -F. */
 void streams_receive(int argc, char **argv)
 {
     int status;
+    bool is_package = false;
     if (argc < 3 || (strcmp(argv[1], "receive") != 0 && strcmp(argv[1], "recv") != 0))
         return;
     for (int i = 2; i < argc; i++)
-        if (strcmp(argv[i], "-A") == 0)
-            return;
+        is_package = is_package || strcmp(argv[i], "-F") == 0;
+    if (!is_package)
+        return;
     do {
         status = run(argc, argv);
     } while (status == 0 && more_comes());

@@ -107,6 +107,14 @@ class Accounts:
         if libc.acct(path) != 0:
             raise Failed(f"acct: {os.strerror(ctypes.get_errno())}")
 
+    def by_name(self):
+        """Seconds of processor and number of processes of each program, the most first."""
+        found = {}
+        for name, _, cpu in self.records:
+            seconds, count = found.get(name, (0, 0))
+            found[name] = (seconds + cpu, count + 1)
+        return sorted(found.items(), key=lambda item: -item[1][0])
+
     def cpu(self, *names):
         return sum(cpu for name, _, cpu in self.records if name in names)
 
@@ -333,6 +341,18 @@ def check_copies():
         check_copy("tank/data", copy)
 
 
+def accounted(name, fn):
+    """The same, and what the processes that ended meanwhile have used."""
+
+    def run_it():
+        with Accounts() as accounts:
+            fn()
+        used = ", ".join(f"{program} {cpu:.2f} s ({count})" for program, (cpu, count) in accounts.by_name()[:6])
+        print(f"# {name}: {used}", flush=True)
+
+    return run_it
+
+
 def measure_new(daemon, bars, rounds):
     bare = Bare()
     names = sorted({line.partition("@")[2].partition("\t")[0] for line in guids("tank/data")})
@@ -347,6 +367,7 @@ def measure_new(daemon, bars, rounds):
             "bare": lambda: bare.run(names[-2], names[-1]),
             "syncoid": run_syncoid,
         }
+        programs = {name: accounted(name, fn) for name, fn in programs.items()}
         took = take_turns(programs, rounds, prepare, settle=lambda name: check_copy("tank/data", f"{name}/data"))
     finally:
         bare.end()

@@ -1,74 +1,24 @@
-#include "crew.h"
-
-#include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include "clock.h"
+#include "crew_parts.h"
 #include "event_json.h"
-#include "flood.h"
-#include "lines.h"
 #include "mem.h"
 #include "names.h"
 #include "proc.h"
 #include "series.h"
 #include "worker.h"
 
-/* Bytes that are read from one worker before another gets its turn. */
-#define READ_MAX 65536
-
-/* Seconds on top of the stall timeout that a worker may be silent: its own watchdogs come first. */
-#define SILENCE_MARGIN 120
-
 /* How long workers have to end by themselves. */
 #define STOP_MS 3000
 
-#define NO_MEMBER SIZE_MAX
-
-enum member_status { MEMBER_WAITING, MEMBER_RUNNING, MEMBER_DONE };
-
-struct member {
-    struct crew *crew;
-    const char *name;
-    struct crew_task task;
-    size_t at;       /* its place in the crew */
-    size_t ancestor; /* the nearest one in the crew, or NO_MEMBER */
-    uint64_t rank;   /* bytes that it and the longest row of those who wait for it have to send */
-    bool is_late;    /* it failed the last time: after all others */
-    enum member_status status;
-    pid_t pid;
-    int fd;
-    struct loop_fd *watch;
-    struct loop_timer *silence;
-    struct lines lines;
-    struct flood flood;
-    uint64_t bytes; /* of the step that is under way, as told last */
-    bool told_end;  /* its EVENT_DATASET_FINISHED came */
-    bool failed;
-    bool cut_off;     /* it failed by its connection to the remote */
-    struct err fault; /* why we ended it */
-};
-
-struct crew {
-    struct cycle_spec spec;
-    struct pace own_pace; /* where the spec has none */
-    void (*on_idle)(void *arg);
-    void *arg;
-    struct member **v;     /* ancestors before descendants */
-    struct member **order; /* who begins first; NULL until crew_start */
-    size_t n, cap;
-    size_t running;
-    size_t first_waiting; /* in `order`: no member before it waits */
-    uint64_t failed;
-    bool stopping;
-    bool reconnecting;
-    struct err lost;
-    struct loop_timer *kill_timer;
-};
+/* Convoys that break in a cycle before there are no more in it. */
+#define BREAKS_MAX 2
 
 struct crew *crew_new(const struct cycle_spec *spec, void (*on_idle)(void *arg), void *arg)
 {
@@ -85,17 +35,6 @@ struct crew *crew_new(const struct cycle_spec *spec, void (*on_idle)(void *arg),
     return crew;
 }
 
-static void release(struct member *member)
-{
-    loop_remove_timer(member->silence);
-    loop_remove_fd(member->watch);
-    if (member->fd >= 0)
-        close(member->fd);
-    member->silence = NULL;
-    member->watch = NULL;
-    member->fd = -1;
-}
-
 void crew_free(struct crew *crew)
 {
     if (crew == NULL)
@@ -103,16 +42,14 @@ void crew_free(struct crew *crew)
     loop_remove_timer(crew->kill_timer);
     if (crew->reconnecting)
         connection_cancel(crew->spec.connection);
-    for (size_t i = 0; i < crew->n; i++) {
-        struct member *member = crew->v[i];
-        if (member->status == MEMBER_RUNNING) {
-            loop_unwatch_child(crew->spec.loop, member->pid);
-            proc_signal_group(member->pid, SIGKILL);
-        }
-        release(member);
-        lines_fini(&member->lines);
-        free(member);
+    for (size_t i = 0; i < crew->running; i++) {
+        loop_unwatch_child(crew->spec.loop, crew->workers[i]->pid);
+        proc_signal_group(crew->workers[i]->pid, SIGKILL);
+        crew_worker_free(crew->workers[i]);
     }
+    for (size_t i = 0; i < crew->n; i++)
+        free(crew->v[i]);
+    free(crew->workers);
     free(crew->v);
     free(crew->order);
     free(crew);
@@ -125,10 +62,8 @@ void crew_add(struct crew *crew, const struct crew_task *task)
     member->crew = crew;
     member->name = name;
     member->task = *task;
-    member->fd = -1;
     member->ancestor = NO_MEMBER;
     member->is_late = crew->spec.failed != NULL && crew->spec.failed(crew->spec.arg, name);
-    lines_init(&member->lines, EVENT_LINE_MAX);
     /* Parents come first, so the nearest ancestor is the newest member or an ancestor of it. */
     size_t i = crew->n == 0 ? NO_MEMBER : crew->n - 1;
     while (i != NO_MEMBER && !name_is_below(name, crew->v[i]->name))
@@ -149,128 +84,6 @@ uint64_t crew_failed(const struct crew *crew)
     return crew->failed;
 }
 
-static void emit(struct crew *crew, const struct event *event)
-{
-    crew->spec.on_event(crew->spec.arg, event);
-}
-
-static void count_failure(struct member *member)
-{
-    if (!member->failed)
-        member->crew->failed++;
-    member->failed = true;
-}
-
-/* Ends a worker that cannot be believed or does not move. */
-static void end_member(struct member *member, enum err_code code, const char *why)
-{
-    if (member->fault.code == ERR_NONE)
-        err_set(&member->fault, code, "%s", why);
-    proc_signal_group(member->pid, SIGKILL);
-}
-
-static void handle_silence(void *arg)
-{
-    struct member *member = arg;
-    member->silence = NULL;
-    end_member(member, ERR_STALLED, "its worker said nothing for too long, so it was ended");
-}
-
-static void restart_silence(struct member *member)
-{
-    loop_remove_timer(member->silence);
-    int64_t ms = (member->crew->spec.config->stall_timeout + SILENCE_MARGIN) * 1000;
-    member->silence = loop_add_timer(member->crew->spec.loop, ms, handle_silence, member);
-}
-
-/* A worker speaks of its own dataset, and of nothing that is the engine's to say. */
-static int check_event(const struct member *member, const struct event *event, struct err *e)
-{
-    switch (event->kind) {
-    case EVENT_DATASET_SNAPSHOTS:
-    case EVENT_DATASET_PLANNED:
-    case EVENT_STEP_PLANNED:
-    case EVENT_DATASET_STARTED:
-    case EVENT_STEP_STARTED:
-    case EVENT_STEP_PROGRESS:
-    case EVENT_STEP_FINISHED:
-    case EVENT_DATASET_FINISHED:
-    case EVENT_NOTE:
-        break;
-    default:
-        return err_set(e, ERR_PROTOCOL, "its worker sent a %s event, which is not its to send",
-                       event_kind_name(event->kind));
-    }
-    if (event->dataset == NULL || strcmp(event->dataset, member->name) != 0)
-        return err_set(e, ERR_PROTOCOL, "its worker spoke of another dataset");
-    if (event->cycle != member->crew->spec.number)
-        return err_set(e, ERR_PROTOCOL, "its worker spoke of another cycle");
-    if (member->told_end)
-        return err_set(e, ERR_PROTOCOL, "its worker went on after its end");
-    return 0;
-}
-
-/* Tells the pace what got done. */
-static void note_work(struct member *member, const struct event *event)
-{
-    struct crew *crew = member->crew;
-    bool ended = event->kind == EVENT_STEP_FINISHED;
-    if (event->kind == EVENT_STEP_STARTED)
-        member->bytes = 0;
-    if (event->kind != EVENT_STEP_PROGRESS && !ended)
-        return;
-    uint64_t more = event->bytes > member->bytes ? event->bytes - member->bytes : 0;
-    member->bytes = event->bytes;
-    pace_note(crew->spec.pace, clock_monotonic_ms(), (unsigned)crew->running, more, ended ? 1 : 0);
-}
-
-static int take_line(void *arg, char *line, size_t len, struct err *e)
-{
-    struct member *member = arg;
-    struct event event;
-    struct event_memory *memory = NULL;
-    if (!flood_count(&member->flood, len, clock_monotonic_ms()))
-        return err_set(e, ERR_PROTOCOL, "its worker said more than any has to say");
-    if (event_decode(line, len, &event, &memory, e) != 0)
-        return err_wrap(e, "its worker sent something odd");
-    int rc = check_event(member, &event, e);
-    if (rc == 0) {
-        if (event.kind == EVENT_DATASET_FINISHED) {
-            member->told_end = true;
-            if (event.code != ERR_NONE)
-                count_failure(member);
-            member->cut_off = err_code_is_connection(event.code);
-        }
-        note_work(member, &event);
-        emit(member->crew, &event);
-    }
-    event_memory_free(memory);
-    return rc;
-}
-
-/* Reads what is there, up to `max`. False where the worker's end is closed or it was ended. */
-static bool read_events(struct member *member, size_t max)
-{
-    char buf[16384];
-    size_t total = 0;
-    while (total < max) {
-        ssize_t n = read(member->fd, buf, sizeof(buf));
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return errno == EAGAIN || errno == EWOULDBLOCK;
-        if (n == 0)
-            return false;
-        total += (size_t)n;
-        struct err e = ERR_INIT;
-        if (lines_feed(&member->lines, buf, (size_t)n, take_line, member, &e) != 0) {
-            end_member(member, ERR_PROTOCOL, e.msg);
-            return false;
-        }
-    }
-    return true;
-}
-
 static size_t most_at_a_time(const struct crew *crew)
 {
     unsigned parallel = crew->spec.config->parallel;
@@ -281,14 +94,14 @@ static void start_ready(struct crew *crew);
 
 static void handle_readable(void *arg, short revents)
 {
-    struct member *member = arg;
-    struct crew *crew = member->crew;
+    struct worker *worker = arg;
+    struct crew *crew = worker->crew;
     size_t most = most_at_a_time(crew);
     (void)revents;
-    restart_silence(member);
-    if (!read_events(member, READ_MAX)) {
-        loop_remove_fd(member->watch);
-        member->watch = NULL;
+    crew_worker_restart_silence(worker);
+    if (!crew_worker_read(worker)) {
+        loop_remove_fd(worker->watch);
+        worker->watch = NULL;
     }
     if (most_at_a_time(crew) > most)
         start_ready(crew);
@@ -314,54 +127,92 @@ static void reconnect_if_broken(struct crew *crew)
     connection_ensure(connection, handle_reconnected, crew);
 }
 
-static void fail_member(struct member *member, const struct err *e)
+/* It has another turn, in a worker of its own. */
+static void hand_back(struct member *member)
 {
-    struct event event = {.kind = EVENT_DATASET_FINISHED,
-                          .time = clock_now(),
-                          .cycle = member->crew->spec.number,
-                          .dataset = member->name,
-                          .code = e->code,
-                          .text = e->msg};
-    count_failure(member);
-    emit(member->crew, &event);
+    member->status = MEMBER_WAITING;
+    member->is_alone = true;
+    member->task.is_moved = member->task.is_moved || member->has_begun;
+    member->crew->first_waiting = 0;
 }
 
-static void describe_end(const struct member *member, int wait_status, struct err *e)
+static void tell(struct crew *crew, const struct member *member, enum event_level level,
+                 const char *text)
 {
-    if (member->fault.code != ERR_NONE)
-        *e = member->fault;
-    else if (WIFSIGNALED(wait_status))
-        err_set(e, ERR_DIED, "its worker was ended by signal %d", WTERMSIG(wait_status));
-    else
-        err_set(e, ERR_DIED, "its worker ended with status %d and without a result",
-                WEXITSTATUS(wait_status));
+    struct event event = {.kind = EVENT_NOTE,
+                          .time = clock_now(),
+                          .cycle = crew->spec.number,
+                          .dataset = member->name,
+                          .level = level,
+                          .text = text};
+    crew_emit(crew, &event);
+}
+
+/* A convoy costs no dataset this cycle, whatever became of it: what it left is done one by one. */
+static void settle_convoy(struct worker *worker, int wait_status, size_t arrived)
+{
+    struct crew *crew = worker->crew;
+    bool is_cut = !connection_is_up(crew->spec.connection);
+    if (worker->fault.code != ERR_NONE || !WIFEXITED(wait_status) ||
+        WEXITSTATUS(wait_status) != 0) {
+        struct err e = ERR_INIT;
+        char text[ERR_MSG_MAX];
+        crew_worker_describe_end(worker, wait_status, &e);
+        snprintf(text, sizeof(text), "%.900s; what it had left is done one by one", e.msg);
+        tell(crew, worker->members[0], LEVEL_WARNING, text);
+    }
+    crew->breaks += arrived < worker->n ? 1 : 0;
+    bool is_news = arrived > 0 || (!crew->has_noted && !is_cut);
+    crew->has_noted = crew->has_noted || is_news;
+    if (is_news && convoys_note(crew->spec.convoys, arrived > 0, clock_monotonic_ms()))
+        tell(crew, worker->members[0], LEVEL_INFO,
+             "the other side takes no increments of several datasets over one command: for a day "
+             "each has its own");
+}
+
+static void settle_members(struct worker *worker, int wait_status)
+{
+    size_t arrived = 0;
+    bool stopping = worker->crew->stopping;
+    for (size_t i = 0; i < worker->n; i++) {
+        struct member *member = worker->members[i];
+        member->status = MEMBER_DONE;
+        if (member->told_end) {
+            arrived++;
+        } else if (worker->is_convoy && !stopping) {
+            hand_back(member);
+        } else if (!worker->is_convoy || member->has_begun) {
+            struct err e = ERR_INIT;
+            crew_worker_describe_end(worker, wait_status, &e);
+            crew_fail_member(member, &e);
+        }
+    }
+    if (worker->is_convoy && !stopping)
+        settle_convoy(worker, wait_status, arrived);
 }
 
 static void handle_child(void *arg, pid_t pid, int wait_status)
 {
-    struct member *member = arg;
-    struct crew *crew = member->crew;
-    while (member->watch != NULL && member->fault.code == ERR_NONE &&
-           read_events(member, READ_MAX)) {
-        struct pollfd more = {.fd = member->fd, .events = POLLIN};
-        if (poll(&more, 1, 0) <= 0)
-            break;
-    }
-    release(member);
+    struct worker *worker = arg;
+    struct crew *crew = worker->crew;
+    bool cut_off = false;
+    crew_worker_read_rest(worker);
     series_clear(crew->spec.sites, pid);
-    member->status = MEMBER_DONE;
+    settle_members(worker, wait_status);
+    for (size_t i = 0; i < worker->n; i++)
+        cut_off =
+            cut_off || worker->members[i]->cut_off || worker->members[i]->status == MEMBER_WAITING;
+    for (size_t i = 0; i < crew->running; i++)
+        if (crew->workers[i] == worker)
+            crew->workers[i] = crew->workers[crew->running - 1];
     crew->running--;
-    if (!member->told_end) {
-        struct err e = ERR_INIT;
-        describe_end(member, wait_status, &e);
-        fail_member(member, &e);
-    }
-    if (member->cut_off)
+    crew_worker_free(worker);
+    if (cut_off)
         reconnect_if_broken(crew);
     start_ready(crew);
 }
 
-static bool ancestor_failed(const struct crew *crew, const struct member *member)
+bool crew_ancestor_failed(const struct crew *crew, const struct member *member)
 {
     bool failed = false;
     for (size_t i = member->ancestor; i != NO_MEMBER; i = crew->v[i]->ancestor)
@@ -369,33 +220,32 @@ static bool ancestor_failed(const struct crew *crew, const struct member *member
     return failed;
 }
 
-static void start_member(struct member *member)
+static void start_worker(struct worker *worker)
 {
-    struct crew *crew = member->crew;
-    struct worker_task task = {.config = crew->spec.config,
-                               .sites = crew->spec.sites,
-                               .limiter = crew->spec.limiter,
-                               .compression = crew->spec.compression,
-                               .name = member->name,
-                               .listed = member->task.is_moved ? NULL : member->task.ds,
-                               .listed_ms = member->task.listed_ms,
-                               .cycle = crew->spec.number,
-                               .ancestor_failed = ancestor_failed(crew, member),
-                               .dryrun = crew->spec.dryrun};
+    struct crew *crew = worker->crew;
     struct err e = ERR_INIT;
-    member->pid = proc_fork(crew->spec.loop, worker_main, &task, &member->fd, &e);
-    if (member->pid < 0) {
-        member->status = MEMBER_DONE;
+    bool is_there = crew_worker_fork(worker, &e) == 0;
+    if (!is_there)
         err_wrap(&e, "cannot start its worker");
-        fail_member(member, &e);
+    for (size_t i = 0; i < worker->n; i++) {
+        worker->members[i]->status = is_there ? MEMBER_RUNNING : MEMBER_DONE;
+        if (!is_there && worker->is_convoy)
+            hand_back(worker->members[i]);
+        else if (!is_there)
+            crew_fail_member(worker->members[i], &e);
+    }
+    if (!is_there) {
+        free(worker);
         return;
     }
-    member->status = MEMBER_RUNNING;
-    member->flood.began_ms = clock_monotonic_ms();
-    crew->running++;
-    member->watch = loop_add_fd(crew->spec.loop, member->fd, POLLIN, handle_readable, member);
-    restart_silence(member);
-    loop_watch_child(crew->spec.loop, member->pid, handle_child, member);
+    crew->workers =
+        mem_grow(crew->workers, crew->running, &crew->worker_cap, sizeof(struct worker *));
+    crew->workers[crew->running++] = worker;
+    lines_init(&worker->lines, EVENT_LINE_MAX);
+    worker->flood.began_ms = clock_monotonic_ms();
+    worker->watch = loop_add_fd(crew->spec.loop, worker->fd, POLLIN, handle_readable, worker);
+    crew_worker_restart_silence(worker);
+    loop_watch_child(crew->spec.loop, worker->pid, handle_child, worker);
 }
 
 /* The nearest ancestor that a member waits for, or NULL. */
@@ -441,16 +291,84 @@ static void put_in_order(struct crew *crew)
         qsort(crew->order, crew->n, sizeof(struct member *), larger_first);
 }
 
+/* Whether a convoy may take it along. */
+static bool can_join(const struct crew *crew, const struct member *member)
+{
+    const struct crew_task *task = &member->task;
+    return task->increments > 0 && !task->is_moved && !member->is_alone && !member->is_late &&
+           awaited(crew, member) == NULL;
+}
+
+/* Whether there are convoys now: only where they save an ssh, and nothing stands in the pipe. */
+static bool has_convoys(const struct crew *crew)
+{
+    const struct cycle_spec *spec = &crew->spec;
+    bool is_limited = spec->limiter != NULL && limiter_rate(spec->limiter) > 0;
+    return spec->connection != NULL && spec->convoys != NULL && !spec->dryrun && !is_limited &&
+           crew->breaks < BREAKS_MAX && convoys_may(spec->convoys, clock_monotonic_ms());
+}
+
+/* Adds to the first member those that come after it in the order and may go along. */
+static void fill_convoy(struct worker *worker, size_t place)
+{
+    const struct crew *crew = worker->crew;
+    size_t increments = worker->members[0]->task.increments;
+    uint64_t bytes = worker->members[0]->task.bytes;
+    int64_t now = clock_monotonic_ms();
+    for (size_t i = place + 1; i < crew->n && increments < crew->share; i++) {
+        struct member *member = crew->order[i];
+        const struct crew_task *task = &member->task;
+        if (member->status != MEMBER_WAITING || !can_join(crew, member) ||
+            increments + task->increments > CHAIN_MAX || bytes + task->bytes > CONVOY_BYTES ||
+            now - task->listed_ms >= LISTING_FRESH_MS)
+            continue;
+        increments += task->increments;
+        bytes += task->bytes;
+        worker->members[worker->n++] = member;
+    }
+    worker->is_convoy = worker->n > 1;
+}
+
+/* Starts a worker for the member at `place` of the order, and with it for others, where that may be. */
+static void start_member(struct crew *crew, size_t place)
+{
+    struct member *member = crew->order[place];
+    struct worker *worker = mem_zalloc(1, sizeof(*worker));
+    worker->crew = crew;
+    worker->members[worker->n++] = member;
+    if (has_convoys(crew) && can_join(crew, member) &&
+        clock_monotonic_ms() - member->task.listed_ms < LISTING_FRESH_MS)
+        fill_convoy(worker, place);
+    start_worker(worker);
+}
+
 /* Starts those that may, of those that failed the last time or of all others. */
 static void start_some(struct crew *crew, bool late)
 {
     for (size_t i = crew->first_waiting; i < crew->n; i++) {
-        struct member *member = crew->order[i];
+        const struct member *member = crew->order[i];
         if (crew->running >= most_at_a_time(crew))
             break;
         if (member->status == MEMBER_WAITING && member->is_late == late && is_ready(crew, member))
-            start_member(member);
+            start_member(crew, i);
     }
+}
+
+/* Nothing runs any more, and nothing is started. Those that a convoy had begun with and left, and that
+ * had no turn after it, end here. */
+static void become_idle(struct crew *crew)
+{
+    for (size_t i = 0; i < crew->n; i++) {
+        struct member *member = crew->v[i];
+        struct err e = crew->lost;
+        if (member->status != MEMBER_WAITING || !member->has_begun)
+            continue;
+        if (e.code == ERR_NONE)
+            err_set(&e, ERR_INTERRUPTED, "ended because backupd is stopping");
+        member->status = MEMBER_DONE;
+        crew_fail_member(member, &e);
+    }
+    crew->on_idle(crew->arg);
 }
 
 static void start_ready(struct crew *crew)
@@ -468,12 +386,25 @@ static void start_ready(struct crew *crew)
     } while (starts && crew->running == 0 && crew->first_waiting < crew->n);
     bool starts_more = crew->reconnecting || (starts && crew->first_waiting < crew->n);
     if (crew->running == 0 && !starts_more)
-        crew->on_idle(crew->arg);
+        become_idle(crew);
+}
+
+/* As many workers as there may be get as much each. */
+static void share_out(struct crew *crew)
+{
+    size_t increments = 0;
+    size_t most = most_at_a_time(crew);
+    for (size_t i = 0; i < crew->n; i++)
+        if (can_join(crew, crew->v[i]))
+            increments += crew->v[i]->task.increments;
+    size_t share = (increments + most - 1) / most;
+    crew->share = share < CHAIN_MAX ? share : CHAIN_MAX;
 }
 
 void crew_start(struct crew *crew)
 {
     put_in_order(crew);
+    share_out(crew);
     start_ready(crew);
 }
 
@@ -481,9 +412,8 @@ static void kill_all(void *arg)
 {
     struct crew *crew = arg;
     crew->kill_timer = NULL;
-    for (size_t i = 0; i < crew->n; i++)
-        if (crew->v[i]->status == MEMBER_RUNNING)
-            end_member(crew->v[i], ERR_INTERRUPTED, "its worker did not end in time");
+    for (size_t i = 0; i < crew->running; i++)
+        crew_worker_end(crew->workers[i], ERR_INTERRUPTED, "its worker did not end in time");
 }
 
 void crew_stop(struct crew *crew)
@@ -494,10 +424,9 @@ void crew_stop(struct crew *crew)
     if (crew->reconnecting)
         connection_cancel(crew->spec.connection);
     crew->reconnecting = false;
-    for (size_t i = 0; i < crew->n; i++)
-        if (crew->v[i]->status == MEMBER_RUNNING)
-            proc_signal_group(crew->v[i]->pid, SIGTERM);
+    for (size_t i = 0; i < crew->running; i++)
+        proc_signal_group(crew->workers[i]->pid, SIGTERM);
     crew->kill_timer = loop_add_timer(crew->spec.loop, STOP_MS, kill_all, crew);
     if (crew->running == 0)
-        crew->on_idle(crew->arg);
+        become_idle(crew);
 }

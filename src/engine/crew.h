@@ -5,6 +5,10 @@
  * alone at the end; what others wait for counts theirs, too. Those that failed the last time come
  * after all that did not. What workers say is checked before it is believed, and a worker that says
  * anything odd is ended.
+ *
+ * Where more datasets than workers have but small increments to send, over ssh, each worker takes as
+ * many of them as the others, as a convoy (convoy.h). A dataset is in one convoy of a cycle at the
+ * most, and whatever that does not finish has a worker of its own after it.
  */
 #ifndef BACKUPD_ENGINE_CREW_H
 #define BACKUPD_ENGINE_CREW_H
@@ -25,6 +29,7 @@ struct crew_task {
     const struct dataset *ds; /* as the cycle listed it; must outlive the crew */
     int64_t listed_ms;        /* monotonic: when that listing began */
     uint64_t bytes;           /* what it has to send, as far as is known */
+    size_t increments;        /* all that it has to do, where that is for a convoy; else 0 */
     bool is_new;              /* the remote has nothing of it yet */
     bool is_moved;            /* it changed since: its worker lists it anew */
 };

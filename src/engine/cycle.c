@@ -218,16 +218,21 @@ static void plan_dataset(struct cycle *cycle, const struct dataset *ds)
     tell_snapshots(cycle, ds, &target);
     tell_plan(cycle, ds, &target, &plan);
     warn_of_stray(cycle, ds, &target);
-    bool has_work = plan.n > 0 || ds->side[SIDE_REMOTE].token != NULL ||
-                    target_missing_bookmark(&target, ds) != TARGET_NONE ||
-                    target_old_bookmark(&target, ds, 0) != TARGET_NONE;
+    bool has_other_work = ds->side[SIDE_REMOTE].token != NULL ||
+                          target_missing_bookmark(&target, ds) != TARGET_NONE ||
+                          target_old_bookmark(&target, ds, 0) != TARGET_NONE;
+    bool has_work = plan.n > 0 || has_other_work;
+    uint64_t bytes = estimate_transfers(&plan, ds);
     if (rc != 0)
         tell_finished(cycle, ds, &e);
     else if (has_work)
-        crew_add(cycle->crew, &(struct crew_task){.ds = ds,
-                                                  .listed_ms = cycle->began_ms,
-                                                  .bytes = estimate_transfers(&plan, ds),
-                                                  .is_new = is_new(cycle, ds)});
+        crew_add(cycle->crew,
+                 &(struct crew_task){.ds = ds,
+                                     .listed_ms = cycle->began_ms,
+                                     .bytes = bytes,
+                                     .increments =
+                                         !has_other_work && convoy_takes(&plan, bytes) ? plan.n : 0,
+                                     .is_new = is_new(cycle, ds)});
     else
         tell_finished(cycle, ds, NULL);
     if (rc == 0 && !has_work && !has_stray(&target))

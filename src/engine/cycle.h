@@ -8,6 +8,7 @@
 #include "compression.h"
 #include "config.h"
 #include "connection.h"
+#include "convoy.h"
 #include "event.h"
 #include "facts.h"
 #include "limiter.h"
@@ -41,7 +42,8 @@ struct cycle_spec {
     struct connection *connection;   /* NULL: the remote is not reached through ssh */
     struct limiter *limiter;         /* of all transfers together; NULL: none */
     struct compression *compression; /* what is known of zstd; NULL: no stream is compressed */
-    struct pace *pace;   /* looked at where parallel is "auto"; NULL: as if nothing was found yet */
+    struct pace *pace; /* looked at where parallel is "auto"; NULL: as if nothing was found yet */
+    struct convoys *convoys; /* kept from cycle to cycle; NULL: there are none */
     struct facts *facts; /* kept from cycle to cycle; NULL: none are, and all is listed at length */
     struct quiet *quiet; /* kept from cycle to cycle, with facts; NULL: every dataset is listed */
     uint64_t number;

@@ -107,6 +107,7 @@ static void take_config(struct engine *engine)
     engine->next_config = NULL;
     connect_sites(engine);
     compression_forget(engine->compression);
+    engine->convoys = (struct convoys){.broken = 0};
     quiet_forget(engine->quiet);
     tell_configuration(engine);
     if (history_moves) {

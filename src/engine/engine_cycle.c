@@ -192,6 +192,7 @@ static void run_cycle(void *arg)
                               .limiter = engine->limiter,
                               .compression = engine->compression,
                               .pace = &engine->pace,
+                              .convoys = &engine->convoys,
                               .facts = &engine->facts,
                               .quiet = quiet_or_null(engine),
                               .number = engine->state.cycle + 1,

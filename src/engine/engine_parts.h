@@ -22,6 +22,7 @@ struct engine {
     struct connection *connection;
     struct limiter *limiter;             /* rate_limit; workers and relays share it */
     struct compression *compression;     /* what is known of zstd; workers share it */
+    struct convoys convoys;              /* outlives the cycles */
     struct pace pace;                    /* outlives the cycles, which are often short */
     char socket_stem[INSTANCE_PATH_MAX]; /* of the shared connections' sockets; "" : none */
     char web_socket[INSTANCE_PATH_MAX];  /* of the web role; "" : none */

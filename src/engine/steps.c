@@ -1,13 +1,25 @@
 #include "steps.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
+#include "bookmarking.h"
 #include "command.h"
 #include "destination.h"
 #include "job.h"
 #include "mem.h"
 #include "transfer.h"
+
+int steps_name(struct steps *steps, const char *name, struct err *e)
+{
+    for (int side = 0; side < SIDE_COUNT; side++) {
+        if (side == SIDE_REMOTE && !config_has_remote(steps->config))
+            continue;
+        if (dsname_join(&steps->full_buf[side], steps->sites->side[side].root, name,
+                        &steps->full[side], e) != 0)
+            return -1;
+    }
+    return 0;
+}
 
 static int64_t stall_ms(const struct steps *steps)
 {
@@ -167,7 +179,6 @@ static bool choose_compression(void *arg, uint64_t total)
 
 static void build_send(const struct steps *steps, const struct attempt *attempt, struct argv *argv)
 {
-    argv_init(argv);
     if (attempt->token != NULL) {
         command_send_token(argv, attempt->token);
         return;
@@ -182,6 +193,13 @@ static void build_send(const struct steps *steps, const struct attempt *attempt,
     const struct snapset *from = step->from_bookmark ? &local->bookmarks : &local->snapshots;
     struct snapname base = {from->v[step->start].name};
     command_send(argv, steps->full[SIDE_LOCAL], snap, &base, step->from_bookmark);
+}
+
+void steps_increment(const struct steps *steps, size_t at, struct argv *send, struct argv *receive)
+{
+    struct attempt attempt = {.at = at};
+    build_send(steps, &attempt, send);
+    command_receive(receive, steps->full[SIDE_REMOTE], attempt.receive_flags);
 }
 
 static const struct site *find_big_site(void *arg)
@@ -202,8 +220,9 @@ static int try_transfer(struct steps *steps, const struct attempt *attempt, uint
 {
     struct argv send;
     struct argv receive;
-    build_send(steps, attempt, &send);
+    argv_init(&send);
     argv_init(&receive);
+    build_send(steps, attempt, &send);
     command_receive(&receive, steps->full[SIDE_REMOTE], attempt->receive_flags);
     struct passage passage = {.steps = steps, .at = attempt->at};
     struct transfer transfer = {.from = site(steps, SIDE_LOCAL),
@@ -274,57 +293,6 @@ static int transfer_or_roll_back(struct steps *steps, const struct attempt *atte
     return -1;
 }
 
-static void remove_bookmark(struct steps *steps, const char *name)
-{
-    struct err e = ERR_INIT;
-    struct argv argv;
-    argv_init(&argv);
-    command_destroy_bookmark(&argv, steps->full[SIDE_LOCAL], (struct snapname){name});
-    if (run(steps, SIDE_LOCAL, &argv, &e) != 0 && e.code != ERR_SNAPSHOT_MISSING &&
-        e.code != ERR_DATASET_MISSING)
-        report_note(&steps->report, LEVEL_WARNING, "cannot remove the old bookmark %s: %s", name,
-                    e.msg);
-}
-
-/* I3: only bookmarks of ours that are older than `snap`. A newer one may be all that is left of the
- * base of the next increment. */
-static void remove_older_bookmarks(struct steps *steps, const struct snapshot *snap)
-{
-    const struct snapset *set = &steps->refresh.ds->side[SIDE_LOCAL].bookmarks;
-    for (size_t i = 0; i < set->n; i++)
-        if (set->v[i].createtxg < snap->createtxg &&
-            bookmark_is_ours(set->v[i].name, set->v[i].guid))
-            remove_bookmark(steps, set->v[i].name);
-    if (steps->bookmarked != 0 && steps->bookmarked != snap->guid) {
-        char name[40];
-        snprintf(name, sizeof(name), "backupd-%llu", (unsigned long long)steps->bookmarked);
-        remove_bookmark(steps, name);
-    }
-}
-
-void steps_bookmark(struct steps *steps, size_t place)
-{
-    const struct snapshot *snap = local_snapshot(steps, place);
-    struct err e = ERR_INIT;
-    struct argv argv;
-    argv_init(&argv);
-    command_bookmark(&argv, steps->full[SIDE_LOCAL], (struct snapname){snap->name}, snap->guid);
-    if (run(steps, SIDE_LOCAL, &argv, &e) != 0 && e.code != ERR_EXISTS) {
-        report_note(&steps->report, LEVEL_WARNING, "cannot bookmark %s: %s", snap->name, e.msg);
-        return;
-    }
-    remove_older_bookmarks(steps, snap);
-    steps->bookmarked = snap->guid;
-}
-
-void steps_remove_old_bookmarks(struct steps *steps)
-{
-    const struct dataset *ds = steps->refresh.ds;
-    size_t at = target_old_bookmark(&steps->refresh.target, ds, 0);
-    for (; at != TARGET_NONE; at = target_old_bookmark(&steps->refresh.target, ds, at + 1))
-        remove_bookmark(steps, ds->side[SIDE_LOCAL].bookmarks.v[at].name);
-}
-
 /* A full stream leaves real data where the placeholder was. */
 static int unmark_placeholder(struct steps *steps, struct err *e)
 {
@@ -369,7 +337,7 @@ static int finish_transfer(struct steps *steps, const struct attempt *attempt, b
     size_t place = steps->refresh.plan.v[attempt->at].end;
     int rc = transfer_or_roll_back(steps, attempt, &bytes, e);
     if (rc == 0)
-        steps_bookmark(steps, place);
+        bookmarking_run(steps, place);
     if (rc == 0 && full)
         rc = unmark_placeholder(steps, e);
     report_step_finished(&steps->report, attempt->at, bytes, rc == 0 ? 1 : 0, rc == 0 ? NULL : e);

@@ -26,6 +26,7 @@ struct steps {
     struct dsname full[SIDE_COUNT]; /* the dataset's full names */
     bool ancestor_failed;           /* as in struct worker_task */
     uint64_t bookmarked;            /* guid of the bookmark that this worker made last, or 0 */
+    uint64_t bookmarked_txg;        /* the createtxg of that snapshot */
     bool looked;                    /* the dataset was planned once already */
     bool one_by_one;                /* deletions failed together */
     bool rolled_back;               /* the remote, which this worker does once */
@@ -33,6 +34,9 @@ struct steps {
     enum again again;               /* what failed may succeed after a new listing */
     bool stop;                      /* the engine wants us to end */
 };
+
+/* Names the dataset `name` on both sides, in `full`. Returns 0, or -1 and `e`. */
+int steps_name(struct steps *steps, const char *name, struct err *e);
 
 /*
  * Runs step `*at` of the plan and reports its start and end. Deletions on the same side that follow
@@ -45,12 +49,7 @@ int steps_run(struct steps *steps, size_t *at, struct err *e);
 /* Resumes the interrupted receive behind `token`, which is step `at` of the plan. */
 int steps_resume(struct steps *steps, size_t at, const char *token, bool full, struct err *e);
 
-/* Bookmarks the local snapshot at `place` and removes older bookmarks of ours. A failure is a
- * note: the transfer itself succeeded. */
-void steps_bookmark(struct steps *steps, size_t place);
-
-/* Removes bookmarks of ours that an earlier worker was to remove and could not. A failure is a
- * note. */
-void steps_remove_old_bookmarks(struct steps *steps);
+/* The two commands of step `at`, an OP_RANGE_TRANSFER, appended to initialised ones. */
+void steps_increment(const struct steps *steps, size_t at, struct argv *send, struct argv *receive);
 
 #endif

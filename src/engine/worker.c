@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <stdlib.h>
 
+#include "bookmarking.h"
 #include "clock.h"
 #include "command.h"
 #include "job.h"
@@ -186,19 +187,6 @@ static int run_plan(struct steps *steps, struct err *e)
     return -1;
 }
 
-/* Names the dataset on both sides. */
-static int join_names(struct steps *steps, struct err *e)
-{
-    for (int side = 0; side < SIDE_COUNT; side++) {
-        if (side == SIDE_REMOTE && !config_has_remote(steps->config))
-            continue;
-        if (dsname_join(&steps->full_buf[side], steps->sites->side[side].root,
-                        steps->report.dataset, &steps->full[side], e) != 0)
-            return -1;
-    }
-    return 0;
-}
-
 /* From a listing to the last step. */
 static int work(struct steps *steps, const struct worker_task *task, struct err *e)
 {
@@ -223,9 +211,9 @@ static int work(struct steps *steps, const struct worker_task *task, struct err 
         return 0;
     size_t bookmark = target_missing_bookmark(&steps->refresh.target, steps->refresh.ds);
     if (bookmark != TARGET_NONE)
-        steps_bookmark(steps, bookmark);
+        bookmarking_run(steps, bookmark);
     else
-        steps_remove_old_bookmarks(steps);
+        bookmarking_remove_old(steps);
     return run_plan(steps, e);
 }
 
@@ -289,7 +277,7 @@ int worker_main(void *arg, int fd)
     if (rc == 0)
         rc = loop_watch_signal(steps.loop, SIGTERM, handle_term, &steps.stop, &e);
     if (rc == 0)
-        rc = join_names(&steps, &e);
+        rc = steps_name(&steps, task->name, &e);
     if (rc == 0)
         rc = work_patiently(&steps, task, &e);
     report_finished(&steps.report, rc == 0 ? NULL : &e);

@@ -1,6 +1,7 @@
 #include "command.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "listing.h"
@@ -236,6 +237,18 @@ void command_receive(struct argv *argv, struct dsname ds, unsigned flags)
             argv_add_all(argv, "-o", "canmount=noauto");
     }
     argv_add(argv, ds.s);
+}
+
+void command_mark_text(size_t number, char ret[COMMAND_MARK_MAX])
+{
+    snprintf(ret, COMMAND_MARK_MAX, "backupd-received-%zu", number);
+}
+
+void command_mark(struct argv *argv, size_t number)
+{
+    char text[COMMAND_MARK_MAX];
+    command_mark_text(number, text);
+    argv_add_all(argv, "echo", text);
 }
 
 void command_get_compression(struct argv *argv, struct dsname ds)

@@ -1,7 +1,7 @@
 /*
  * The argv of every zfs command that backupd ever runs. Nobody else builds one, and names come in
  * as checked structs only. All of them are zfs(8)'s own, version 2.1 and later; besides them there
- * is zstd(1), which a stream may go through.
+ * is zstd(1), which a stream may go through, and the echo(1) of a login shell between receives.
  */
 #ifndef BACKUPD_ZFS_COMMAND_H
 #define BACKUPD_ZFS_COMMAND_H
@@ -108,6 +108,13 @@ enum receive_flag {
 
 /* Receives into `ds`, resumably and without mounting. `flags`: enum receive_flag. */
 void command_receive(struct argv *argv, struct dsname ds, unsigned flags);
+
+/* The longest mark, with its NUL. */
+#define COMMAND_MARK_MAX 48
+
+/* The line that tells that increment `number` of a chain, from 1, was received; and what prints it. */
+void command_mark_text(size_t number, char ret[COMMAND_MARK_MAX]);
+void command_mark(struct argv *argv, size_t number);
 
 /* What compression_pays reads: compression and refcompressratio, property and value. */
 void command_get_compression(struct argv *argv, struct dsname ds);

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "command.h"
+
 const char *site_host(const struct site *site)
 {
     return site->ssh == NULL ? "" : site->ssh->host;
@@ -77,6 +79,16 @@ static int add_command(struct str *line, const struct argv *command, struct err 
     return rc;
 }
 
+/* ssh, and the line that the login shell there is to read. */
+static void add_line(const struct ssh *ssh, enum site_connection connection, const char *line,
+                     struct argv *ret)
+{
+    bool shared = connection == SITE_SHARED && ssh->control_path[0] != '\0';
+    argv_add(ret, "ssh");
+    add_ssh_options(ssh, "no", shared ? ssh->control_path : "none", ret);
+    argv_add_all(ret, "--", ssh->host, line);
+}
+
 /* `filter` may be NULL. */
 static int wrap_for_ssh(const struct ssh *ssh, enum site_connection connection,
                         const struct argv *filter, const struct argv *command, struct argv *ret,
@@ -91,12 +103,8 @@ static int wrap_for_ssh(const struct ssh *ssh, enum site_connection connection,
     }
     if (rc == 0)
         rc = add_command(&line, command, e);
-    if (rc == 0) {
-        argv_add(ret, "ssh");
-        bool shared = connection == SITE_SHARED && ssh->control_path[0] != '\0';
-        add_ssh_options(ssh, "no", shared ? ssh->control_path : "none", ret);
-        argv_add_all(ret, "--", ssh->host, line.s);
-    }
+    if (rc == 0)
+        add_line(ssh, connection, line.s, ret);
     str_fini(&line);
     return rc;
 }
@@ -126,6 +134,40 @@ int site_wrap_behind(const struct site *site, enum site_connection connection, s
     argv_fini(command);
     if (rc != 0)
         argv_fini(ret);
+    return rc;
+}
+
+/* Appends a command, and what tells of its success. */
+static int add_link(struct str *line, const struct argv *command, size_t number, struct err *e)
+{
+    struct argv mark;
+    argv_init(&mark);
+    command_mark(&mark, number);
+    if (line->len > 0)
+        str_add(line, " && ");
+    int rc = add_command(line, command, e);
+    str_add(line, " && ");
+    if (rc == 0)
+        rc = add_command(line, &mark, e);
+    argv_fini(&mark);
+    return rc;
+}
+
+int site_wrap_chain(const struct site *site, struct argv *commands, size_t n, struct argv *ret,
+                    struct err *e)
+{
+    struct str line;
+    int rc = 0;
+    argv_init(ret);
+    str_init(&line);
+    for (size_t i = 0; i < n; i++) {
+        if (rc == 0)
+            rc = add_link(&line, &commands[i], i + 1, e);
+        argv_fini(&commands[i]);
+    }
+    if (rc == 0)
+        add_line(site->ssh, SITE_SHARED, line.s, ret);
+    str_fini(&line);
     return rc;
 }
 

@@ -2,7 +2,8 @@
  * Where zfs commands of a side run: on this machine, or through ssh on another. A remote needs
  * nothing but sshd and zfs, and zstd where streams are compressed. ssh hands its arguments to the
  * login shell there, which may be csh, so every word is quoted for both families of shells and no
- * shell syntax is used but one `|` before the receive of a compressed stream.
+ * shell syntax is used but one `|` before the receive of a compressed stream, and `&&` between
+ * receives that follow each other.
  */
 #ifndef BACKUPD_ZFS_SITE_H
 #define BACKUPD_ZFS_SITE_H
@@ -66,6 +67,15 @@ int site_wrap(const struct site *site, enum site_connection connection, struct a
  */
 int site_wrap_behind(const struct site *site, enum site_connection connection, struct argv *filter,
                      struct argv *command, struct argv *ret, struct err *e);
+
+/*
+ * For a site behind ssh: `n` commands, each with `command_mark` after it, and each run only where those
+ * before it succeeded; over the shared connection. Standard input goes from one to the next. The status
+ * is that of the last that was run. Consumes the commands. The longest of the lines that this makes
+ * of CHAIN_MAX commands is within what ssh and a shell take.
+ */
+int site_wrap_chain(const struct site *site, struct argv *commands, size_t n, struct argv *ret,
+                    struct err *e);
 
 /* The argv of the process that holds the shared connection open. */
 void site_master(const struct ssh *ssh, struct argv *ret);

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""faults.py [--every N] [--kind KIND] [--call TEXT] [--jobs N] [BACKUPD [SIM]]: every fault at every call.
+"""faults.py [--work WORK] [--every N] [--kind KIND] [--call TEXT] [--jobs N] [BACKUPD [SIM]]: every fault at every call.
 
-A prepared world has all kinds of work for one cycle (simworld.py). A cycle without a fault counts the calls of zfs and
-ssh. Then, for every call and every kind of fault: a copy of that world, a cycle of the real backupd with that one fault,
-and two cycles without. Nothing that stays may be gone after any of the three, and after the last everything is as if
-there had been no fault. Prints TAP, a test for each kind of fault; 1 if one failed.
+A prepared world has work for one cycle, by WORK (simworld.py): "everything", or "increments", which go over one command.
+A cycle without a fault counts the calls of zfs and ssh. Then, for every call and every kind of fault: a copy of that
+world, a cycle of the real backupd with that one fault, and two cycles without. Nothing that stays may be gone after any of
+the three, and after the last everything is as if there had been no fault. Prints TAP, a test for each kind of fault; 1 if
+one failed.
 
 --every N takes one of N pairs of call and fault, always the same. --kind and --call take those of one kind, and of calls
 that hold the text.
@@ -145,6 +146,7 @@ def tell(number, kind, results):
 
 def main():
     parser = argparse.ArgumentParser(usage=__doc__)
+    parser.add_argument("--work", choices=simworld.WORKS, default="everything")
     parser.add_argument("--every", type=int, default=1)
     parser.add_argument("--kind", choices=KINDS)
     parser.add_argument("--call", default="")
@@ -155,7 +157,7 @@ def main():
     options.backupd = pathlib.Path(options.backupd).resolve()
     options.sim = options.sim or simworld.built_sim()
     with tempfile.TemporaryDirectory(prefix="faults.") as top:
-        standard = simworld.Standard(top, options.backupd, options.sim)
+        standard = simworld.Standard(top, options.backupd, options.sim, options.work)
         return run_all(standard, options)
 
 

@@ -23,12 +23,12 @@ NEW = ["/new", "/plain/child"]
 CONFIG = """[local]
 root = "tank/data"
 [local.policy]
-daily = 2
+daily = {keep[0]}
 [remote]
 root = "vault/copy"
 ssh_host = "root@nas"
 [remote.policy]
-daily = 3
+daily = {keep[1]}
 [sync]
 interval = "{interval}"
 stall_timeout = "{stall}"
@@ -77,6 +77,7 @@ class World:
         self.run_dir = self.folder / "run"
         self.state = self.folder / "state"
         self.config = self.folder / "backupd.toml"
+        self.keep = (2, 3)
         self.env = {
             "PATH": f"{self.folder}/bin:/usr/sbin:/usr/bin:/sbin:/bin",
             "RUNTIME_DIRECTORY": str(self.run_dir),
@@ -92,13 +93,15 @@ class World:
 
     def copy_to(self, folder):
         shutil.copytree(self.folder, folder, symlinks=True)
-        return World(folder, None)
+        world = World(folder, None)
+        world.keep = self.keep
+        return world
 
     def remove(self):
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def configure(self, stall="60s", parallel=1, interval="1h"):
-        self.config.write_text(CONFIG.format(stall=stall, parallel=parallel, interval=interval))
+        self.config.write_text(CONFIG.format(stall=stall, parallel=parallel, interval=interval, keep=self.keep))
 
     # --- what the machines are told ---
 
@@ -205,9 +208,8 @@ class World:
             time.sleep(0.05)
 
 
-def prepare(world, backupd):
-    """Leaves a world in which one cycle has every kind of work: deletions on both sides, a first transfer, increments
-    from a snapshot and from a bookmark alone, the end of an interrupted receive, a bookmark that is missing."""
+def make_copied(world, backupd):
+    """A tree, and what one cycle makes of it."""
     world.configure()
     world.here("pool", "tank")
     world.here("zfs", "create", SOURCE)
@@ -225,6 +227,12 @@ def prepare(world, backupd):
         world.here("write", SOURCE + "/with space", "70000")
         world.snapshot(day, *DATASETS)
     run_clean(world, backupd)
+
+
+def prepare_everything(world, backupd):
+    """Leaves a world in which one cycle has every kind of work: deletions on both sides, a first transfer, increments
+    from a snapshot and from a bookmark alone, the end of an interrupted receive, a bookmark that is missing."""
+    make_copied(world, backupd)
     # More days than the policies keep, of some; the first transfer of /a ends half way.
     world.here("write", SOURCE + "/a", "300000")
     world.snapshot(4, "/a", "/volume")
@@ -242,6 +250,20 @@ def prepare(world, backupd):
     for name in world.holdings("local")["/secret"].bookmarks:
         world.here("zfs", "destroy", f"{SOURCE}/secret#{name}")
     world.forget_calls()
+
+
+def prepare_increments(world, backupd):
+    """Leaves a world in which one cycle has nothing but small increments, which go over one command; two of /a."""
+    world.keep = (9, 9)
+    make_copied(world, backupd)
+    world.here("write", SOURCE + "/a", "300000")
+    world.here("write", SOURCE + "/with space", "70000")
+    world.snapshot(4, *DATASETS)
+    world.snapshot(5, "/a")
+    world.forget_calls()
+
+
+WORKS = {"everything": prepare_everything, "increments": prepare_increments}
 
 
 def run_clean(world, backupd):
@@ -319,10 +341,10 @@ def untidy(look):
 class Standard:
     """A prepared world, and what a cycle without a fault and two more make of it: what the others are held against."""
 
-    def __init__(self, top, backupd, sim):
+    def __init__(self, top, backupd, sim, work):
         self.top, self.backupd = pathlib.Path(top), backupd
         self.prepared = World(self.top / "prepared", sim)
-        prepare(self.prepared, backupd)
+        WORKS[work](self.prepared, backupd)
         self.start = self.prepared.look()
         world = self.prepared.copy_to(self.top / "without")
         run_clean(world, backupd)

@@ -193,7 +193,7 @@ def test(number, sentence, wrong):
 
 def run(options, top):
     world = simworld.World(pathlib.Path(top) / "w", options.sim or simworld.built_sim())
-    simworld.prepare(world, options.backupd)
+    simworld.prepare_everything(world, options.backupd)
     world.configure(stall="10s", parallel=3)
     with world.config.open("a") as config:
         config.write(f'[history]\npath = "{world.folder}/history.sqlite"\n')

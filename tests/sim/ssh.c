@@ -22,7 +22,7 @@
 #include "world.h"
 
 #define SESSIONS_MAX 64
-#define COMMANDS_MAX 4
+#define COMMANDS_MAX 80
 
 /* ---- the shared connection ---- */
 
@@ -147,10 +147,12 @@ struct words {
     size_t cap;
 };
 
-/* What the login shell runs, each with the output of the one before. */
+/* What the login shell runs: each with the output of the one before, or, as a chain (&&), each after
+ * the success of the one before. */
 struct pipeline {
     struct words v[COMMANDS_MAX];
     int n;
+    bool is_chain;
 };
 
 static void add_word(struct words *words, struct str *word)
@@ -161,7 +163,17 @@ static void add_word(struct words *words, struct str *word)
     str_clear(word);
 }
 
-/* What the login shell makes of the line: words, quotes and pipes, and nothing else. */
+/* Begins the next command, behind | or &&, of which a line has one kind only. */
+static void begin_next(struct pipeline *pipeline, bool is_chain)
+{
+    if (pipeline->v[pipeline->n - 1].n == 0 || pipeline->n == COMMANDS_MAX ||
+        (pipeline->n > 1 && pipeline->is_chain != is_chain))
+        fail(2, "bash: line 1: the simulation knows no such pipeline\n");
+    pipeline->is_chain = is_chain;
+    pipeline->n++;
+}
+
+/* What the login shell makes of the line: words, quotes, pipes and chains, and nothing else. */
 static void split_line(const char *line, struct pipeline *ret)
 {
     struct str word;
@@ -170,12 +182,14 @@ static void split_line(const char *line, struct pipeline *ret)
     str_init(&word);
     ret->n = 1;
     for (const char *p = line; *p != '\0'; p++) {
-        if (quote == 0 && strchr(" \t\n|", *p) != NULL) {
+        bool is_chain = quote == 0 && strncmp(p, "&&", 2) == 0;
+        if (is_chain || (quote == 0 && strchr(" \t\n|", *p) != NULL)) {
             if (open)
                 add_word(&ret->v[ret->n - 1], &word);
             open = false;
-            if (*p == '|' && (ret->v[ret->n - 1].n == 0 || ret->n++ == COMMANDS_MAX))
-                fail(2, "bash: line 1: the simulation knows no such pipeline\n");
+            if (is_chain || *p == '|')
+                begin_next(ret, is_chain);
+            p += is_chain ? 1 : 0;
             continue;
         }
         open = true;
@@ -210,11 +224,31 @@ static _Noreturn void run_words(const struct words *words)
         zpool_main(words->n, words->v);
     if (strcmp(words->v[0], "true") == 0)
         finish(0);
+    if (strcmp(words->v[0], "echo") == 0) {
+        for (int i = 1; i < words->n; i++)
+            str_add_format(output_text(), "%s%s", words->v[i], i + 1 < words->n ? " " : "\n");
+        finish(0);
+    }
     if (strcmp(words->v[0], "zstd") == 0) { /* the real one, or what a test puts in its place */
         setenv("SIM_MACHINE", "remote", 1);
         execvp("zstd", words->v);
     }
     fail(127, "bash: line 1: %s: command not found\n", words->v[0]);
+}
+
+/* Each in a process of its own but the last; ends with the status of the one that failed. */
+static void run_chain(const struct pipeline *pipeline)
+{
+    for (int i = 0; i + 1 < pipeline->n; i++) {
+        int status = 0;
+        pid_t pid = fork();
+        if (pid < 0)
+            world_panic("cannot start a chain");
+        if (pid == 0)
+            run_words(&pipeline->v[i]);
+        if (waitpid(pid, &status, 0) != pid || status != 0)
+            exit(WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
+    }
 }
 
 static pid_t before; /* the command whose output is our input */
@@ -229,6 +263,10 @@ static void await_before(void)
 /* Its status is that of the last command, as in sh. */
 static _Noreturn void run_pipeline(const struct pipeline *pipeline)
 {
+    if (pipeline->is_chain) {
+        run_chain(pipeline);
+        run_words(&pipeline->v[pipeline->n - 1]);
+    }
     for (int i = 0; i + 1 < pipeline->n; i++) {
         int fds[2];
         if (pipe(fds) != 0 || (before = fork()) < 0)

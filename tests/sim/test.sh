@@ -695,13 +695,13 @@ test_a_listing_that_breaks_off_with_a_failure_changes_nothing() {
 test_a_send_and_a_listing_that_go_silent_are_ended_and_a_slow_transfer_is_not() {
     STALL=10s config ssh
     sync_ok
-    sim write $SRC/a 4000000
-    sim write $SRC/a/b 4000000
+    sim write $SRC/a 5000000
+    sim write $SRC/a/b 5000000
     zfs snapshot -r $SRC@daily-4
     zfs destroy "$(zfs list -H -o name -t bookmark $SRC/secret)" # so that it is listed once more
     sim fault "once 'zfs send*/a@daily-4' hang 2000000"
     sim fault "once 'remote zfs list*-d 1*/secret' hang"
-    sim fault "once 'zfs send*/a/b@daily-4' rate 300000"
+    sim fault "once 'zfs send*/a/b@daily-4' rate 380000"
     once
     assert_status 1
     assert_said 'not one byte more in 10 s'
@@ -810,6 +810,194 @@ three_big_increments() {
     done
     sim calls clear
     log_ssh
+}
+
+# --- convoys: small increments of several datasets over one command ---
+
+# with_small_news [LINE...]: a copy, and one new snapshot in each of the six datasets, for $PARALLEL workers (1).
+with_small_news() {
+    KEEP_LOCAL=9 KEEP_REMOTE=9 config ssh
+    printf '%s\n' "parallel = ${PARALLEL:-1}" "$@" >>"$DIR/backupd.toml"
+    sync_ok
+    days 1
+    sim calls clear
+    log_ssh
+}
+
+chain="zfs 'receive' .*&& echo 'backupd-received-1'"
+
+# bookmarked: of each dataset the newest snapshot has a bookmark of ours, and no other has.
+assert_bookmarked() {
+    local name newest
+    while read -r name; do
+        newest=$(guids here "$name" | tail -n 1 | cut -f2)
+        assert_equal "$SRC$name#backupd-$newest" "$(zfs list -H -o name -t bookmark "$SRC$name")"
+    done < <(each_dataset)
+}
+
+test_small_increments_of_all_datasets_go_over_one_command() {
+    with_small_news
+    sync_ok
+    logged 1 "zfs 'receive'"
+    logged 1 "$chain.*&& echo 'backupd-received-6'$"
+    assert_equal 6 "$(calls 'local.zfs send')"
+    assert_equal 6 "$(calls 'remote.zfs receive -s -u ')"
+    assert_alike
+    assert_bookmarked
+    assert_not_said 'on its own'
+    assert_equal 6 "$(grep -cE 'done: send daily-3 to daily-4' "$DIR/out")"
+}
+
+test_workers_share_small_increments_out() {
+    PARALLEL=3 with_small_news
+    sync_ok
+    logged 3 "$chain.*&& echo 'backupd-received-2'$"
+    logged 3 "zfs 'receive'"
+    assert_alike
+    assert_bookmarked
+}
+
+# 6 x 11 increments: 32 is the most, and those of a dataset stay together.
+test_many_increments_of_a_dataset_go_over_one_command_in_their_order() {
+    KEEP_LOCAL=20 KEEP_REMOTE=20 config ssh
+    printf 'parallel = 1\n' >>"$DIR/backupd.toml"
+    sync_ok
+    days 11
+    log_ssh
+    sync_ok
+    logged 3 "$chain.*&& echo 'backupd-received-22'$"
+    logged 3 "zfs 'receive'"
+    assert_alike
+    assert_bookmarked
+}
+
+test_a_large_increment_is_not_put_before_small_ones_over_one_command() {
+    with_small_news
+    sim write $SRC/a 8000000
+    zfs snapshot $SRC/a@daily-5
+    sync_ok
+    logged 1 "$chain.*&& echo 'backupd-received-5'$"
+    logged 1 "$chain.*'$DST/secret'"
+    logged 0 "$chain.*'$DST/a' "
+    assert_alike
+}
+
+test_with_a_rate_limit_each_increment_has_its_own_command() {
+    with_small_news 'rate_limit = "100 MB"'
+    sync_ok
+    logged 6 "zfs 'receive'"
+    logged 0 '&&'
+    assert_alike
+}
+
+test_on_this_machine_each_increment_has_its_own_command() {
+    KEEP_LOCAL=9 KEEP_REMOTE=9 config local
+    printf 'parallel = 1\n' >>"$DIR/backupd.toml"
+    sync_ok
+    days 1
+    sim calls clear
+    sync_ok
+    assert_not_called echo
+    assert_alike
+}
+
+# breaks FAULT: once, in the middle of a convoy; the same cycle sees to it, and no worker fails.
+breaks() {
+    with_small_news
+    sim fault "$1"
+    sync_ok
+    assert_said 'sent over one command with others, which broke off; on its own now'
+    logged 1 "$chain"
+    assert_alike
+    assert_bookmarked
+    assert_equal - "$(token "/with space")"
+}
+
+no="fail 1 'cannot receive incremental stream: no'"
+test_a_receive_that_fails_among_others_is_made_good_in_the_same_cycle() { breaks "once 'remote zfs receive*/secret' $no"; }
+test_the_first_receive_of_many_that_fails_is_made_good_in_the_same_cycle() { breaks "nth 1 'remote zfs receive*' $no"; }
+test_the_last_receive_of_many_that_fails_is_made_good_in_the_same_cycle() { breaks "nth 6 'remote zfs receive*' $no"; }
+test_a_receive_that_is_killed_among_others_is_made_good_in_the_same_cycle() { breaks "once 'remote zfs receive*/with space' kill 30000"; }
+test_a_receive_that_succeeds_and_says_no_among_others_is_made_good_in_the_same_cycle() {
+    breaks "once 'remote zfs receive*/secret' late 1 'cannot receive: no'"
+}
+test_a_send_that_fails_among_others_is_made_good_in_the_same_cycle() {
+    breaks "once 'local zfs send*/secret@*' fail 1 'cannot send: I/O error'"
+}
+test_a_send_that_is_cut_among_others_is_made_good_in_the_same_cycle() { breaks "once 'local zfs send*/with space@daily-4' cut 30000"; }
+test_a_send_that_is_garbled_among_others_is_made_good_in_the_same_cycle() { breaks "once 'local zfs send*/with space@daily-4' garble 30000"; }
+test_a_send_that_is_killed_among_others_is_made_good_in_the_same_cycle() { breaks "once 'local zfs send*/with space@daily-4' kill 30000"; }
+test_a_mark_that_does_not_come_is_made_good_in_the_same_cycle() { breaks "once 'remote echo backupd-received-3' fail 1 'no'"; }
+test_a_receive_that_hangs_among_others_is_made_good_in_the_same_cycle() { STALL=10s breaks "once 'remote zfs receive*/a/b' hang"; }
+test_a_send_that_hangs_among_others_is_made_good_in_the_same_cycle() { STALL=10s breaks "once 'local zfs send*/with space@daily-4' hang 30000"; }
+test_a_mark_that_is_garbled_is_made_good_in_the_same_cycle() { breaks "once 'remote echo backupd-received-3' garble 3 4"; }
+
+# I10: in the next cycle it comes last, and on its own.
+test_a_dataset_that_cannot_be_received_fails_alone_and_the_others_arrive_in_the_same_cycle() {
+    local name
+    with_small_news
+    sim fault "match 'remote zfs receive*/secret' $no"
+    once
+    assert_status 1
+    assert_said '1 failed'
+    grep -qE '^FAILED  /secret +cannot send daily-3 to daily-4: receive: ' "$DIR/out" || fail 'it did not say why'
+    while read -r name; do
+        [ "$name" = /secret ] || assert_equal "$(guids here "$name")" "$(guids there "$name")"
+    done < <(each_dataset)
+    sim faults clear
+    sync_ok
+    assert_alike
+    assert_bookmarked
+}
+
+# The facts of a snapshot are those of when it was seen first; what was destroyed since is in the next one.
+test_an_increment_that_is_larger_than_was_known_is_sent_on_its_own() {
+    with_small_news
+    sim write "$SRC/with space" 40000000
+    zfs snapshot "$SRC/with space@manual-1"
+    zfs snapshot "$SRC/with space@daily-5"
+    sim fault "match 'remote zfs receive*' fail 1 'no'"
+    once
+    assert_status 1
+    zfs destroy "$SRC/with space@manual-1"
+    sim faults clear
+    days 1
+    : >"$DIR/ssh-log"
+    sync_ok
+    assert_said '/with space: sent over one command with others, which broke off; on its own now: send: 38.'
+    assert_alike
+    assert_bookmarked
+}
+
+test_a_daemon_that_stops_in_a_convoy_ends_what_had_begun_and_the_next_goes_on() {
+    with_small_news
+    sim fault "once 'remote zfs receive*/a/b' hang"
+    daemon_start
+    await_call 'zfs receive .*/a/b$'
+    kill $daemon
+    timeout 10 tail --pid=$daemon -f /dev/null || fail 'it did not end'
+    wait $daemon
+    grep -q ' /a/b: failed: ended because backupd is stopping' "$DIR/log" || fail '/a/b has no end'
+    assert_equal "$(grep -cE ': send daily-3 to daily-4$' "$DIR/log")" "$(grep -cE ': (done: send|failed: ended) ' "$DIR/log")"
+    sim faults clear
+    sync_ok
+    assert_alike
+    assert_bookmarked
+}
+
+test_where_the_connection_breaks_in_a_convoy_the_rest_arrives_in_the_same_cycle() {
+    with_small_news
+    sim fault "once 'remote zfs receive*/a/b' hang"
+    daemon_start
+    await_call 'zfs receive .*/a/b$'
+    pkill -TERM -f -- "ControlMaster=yes .*$DIR/run"
+    await_cycle 1
+    kill $daemon
+    wait $daemon
+    grep -q '/a/b: sent over one command with others, which broke off; on its own now' "$DIR/log" || fail 'it did not break'
+    grep -q 'cycle 1: 6 datasets, 0 failed' "$DIR/log" || fail 'one failed'
+    assert_alike
+    assert_bookmarked
 }
 
 # From here on the command lines of ssh are in $DIR/ssh-log.
@@ -1614,7 +1802,7 @@ test_a_dataset_that_failed_comes_after_all_others_the_next_time() {
     daemon_start
     await_cycle 1
     LINES_BEFORE=0
-    assert_equal '/a /with space /a/b /secret /volume' "$(order 'send daily-3 to')"
+    assert_equal '/a /with space /a/b /secret /volume' "$(order 'send daily-3 to' | tr ' ' '\n' | uniq | paste -sd' ' -)"
     days 1
     LINES_BEFORE=$(wc -l <"$DIR/log")
     kill -USR1 $daemon

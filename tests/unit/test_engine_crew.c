@@ -1,6 +1,7 @@
 /*
  * engine/crew: workers that do not behave, beside some that do. The linker puts __wrap_worker_main in the
- * place of worker_main; how a worker behaves is its dataset's name.
+ * place of worker_main, and __wrap_convoy_main in that of convoy_main; how they behave is the
+ * datasets' names.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -168,6 +169,8 @@ static void be_cut(int fd, const char *own)
     raise(SIGKILL);
 }
 
+static struct loop *loop;
+
 static const struct {
     const char *name;
     void (*fn)(int fd, const char *own);
@@ -209,6 +212,70 @@ static void start_child(const char *dataset)
         pause();
 }
 
+static void say_text(int fd, const char *dataset, const char *text)
+{
+    struct event note = note_of(dataset);
+    note.text = text;
+    say_event(fd, note);
+}
+
+/* Does nothing of what is its own, but in the case of these names. */
+static void be_in_convoy(int fd, const char *name)
+{
+    if (strstr(name, "skipped") != NULL)
+        return;
+    say_event(fd, (struct event){.kind = EVENT_DATASET_STARTED, .cycle = CYCLE, .dataset = name});
+    if (strstr(name, "breaks") != NULL)
+        _exit(0);
+    if (strstr(name, "dies") != NULL)
+        raise(SIGKILL);
+    if (strstr(name, "lies") != NULL)
+        finish(fd, "/somebody");
+    while (strstr(name, "waits") != NULL)
+        pause();
+    finish(fd, name);
+}
+
+int __wrap_convoy_main(void *arg, int fd);
+int __wrap_convoy_main(void *arg, int fd)
+{
+    const struct convoy_task *task = arg;
+    char text[200] = "convoy ";
+    for (size_t i = 0; i < task->n; i++)
+        strncat(text, task->listed[i]->name, sizeof(text) - strlen(text) - 1);
+    say_text(fd, task->listed[0]->name, text);
+    for (size_t i = 0; i < task->n; i++)
+        be_in_convoy(fd, task->listed[i]->name);
+    return 0;
+}
+
+/* The connection of these tests is never made. */
+static bool is_up;
+
+bool __wrap_connection_is_up(const struct connection *connection);
+bool __wrap_connection_is_up(const struct connection *connection)
+{
+    (void)connection;
+    return is_up;
+}
+
+static connection_ready_fn *ready;
+
+static void refuse(void *arg)
+{
+    struct err e = ERR_INIT;
+    err_set(&e, ERR_SSH, "nobody is there");
+    ready(arg, &e);
+}
+
+void __wrap_connection_ensure(struct connection *connection, connection_ready_fn *fn, void *arg);
+void __wrap_connection_ensure(struct connection *connection, connection_ready_fn *fn, void *arg)
+{
+    (void)connection;
+    ready = fn;
+    loop_add_timer(loop, 0, refuse, arg);
+}
+
 int __wrap_worker_main(void *arg, int fd);
 int __wrap_worker_main(void *arg, int fd)
 {
@@ -222,6 +289,8 @@ int __wrap_worker_main(void *arg, int fd)
         for (;;)
             pause();
     }
+    if (task->listed == NULL)
+        say_text(fd, task->name, "anew");
     say_event(fd, (struct event){
                       .kind = EVENT_DATASET_STARTED, .cycle = task->cycle, .dataset = task->name});
     pause_ms(200); /* so that it ends after the one that misbehaves */
@@ -244,12 +313,14 @@ bool __wrap_flood_count(struct flood *flood, size_t bytes, int64_t now_ms)
 
 /* ---- the engine ---- */
 
-static struct loop *loop;
 static struct config config;
 static struct sites sites;
 static struct inventory inv;
 static struct crew *crew;
-static char began[200]; /* the datasets, as they did */
+static char began[200];   /* the datasets, as they did */
+static char convoys[200]; /* their datasets, and a blank behind each */
+static char warned[200];  /* what was told last as a warning */
+static char anew[200];    /* the datasets whose workers had no listing */
 static size_t at_work, most_at_work;
 static bool idle;
 static size_t heard; /* events of whoever misbehaves, its end included */
@@ -268,6 +339,14 @@ static void handle_event(void *arg, const struct event *event)
     at_work += event->kind == EVENT_DATASET_STARTED;
     at_work -= event->kind == EVENT_DATASET_FINISHED && at_work > 0;
     most_at_work = at_work > most_at_work ? at_work : most_at_work;
+    if (event->kind == EVENT_NOTE && strncmp(event->text, "convoy ", 7) == 0) {
+        strncat(convoys, event->text + 7, sizeof(convoys) - strlen(convoys) - 1);
+        strncat(convoys, " ", sizeof(convoys) - strlen(convoys) - 1);
+    }
+    if (event->kind == EVENT_NOTE && event->level == LEVEL_WARNING)
+        snprintf(warned, sizeof(warned), "%s", event->text);
+    if (event->kind == EVENT_NOTE && strcmp(event->text, "anew") == 0)
+        strncat(anew, event->dataset, sizeof(anew) - strlen(anew) - 1);
     if (event->kind != EVENT_DATASET_FINISHED) {
         assert_true(event->kind == EVENT_NOTE || event->kind == EVENT_DATASET_STARTED);
         if (event->kind == EVENT_DATASET_STARTED)
@@ -304,7 +383,7 @@ static int set_up(void **state)
     str_fini(&errors);
     sites_init(&sites, &config, "");
     inventory_init(&inv);
-    began[0] = '\0';
+    began[0] = convoys[0] = anew[0] = warned[0] = '\0';
     const struct cycle_spec spec = {.loop = loop,
                                     .config = &config,
                                     .sites = &sites,
@@ -570,6 +649,293 @@ static void with_parallel_auto_as_many_work_as_the_pace_says(void **state)
     assert_int_equal(most_at_work, 1);
 }
 
+/* ---- convoys ---- */
+
+static struct convoys known;
+static struct connection *connection;
+
+/* A crew that may have convoys; `change` may spoil that. */
+static void prepare_convoys(unsigned parallel, void (*change)(struct cycle_spec *spec))
+{
+    static struct ssh ssh = {.host = "host", .key = "", .control_path = "/nowhere"};
+    static struct site site = {.side = SIDE_REMOTE, .ssh = &ssh};
+    struct cycle_spec spec = {.loop = loop,
+                              .config = &config,
+                              .sites = &sites,
+                              .convoys = &known,
+                              .number = CYCLE,
+                              .failed = failed_last,
+                              .on_event = handle_event};
+    crew_free(crew);
+    connection = connection_new(loop, &site);
+    spec.connection = connection;
+    config.parallel = parallel;
+    if (change != NULL)
+        change(&spec);
+    known = (struct convoys){.broken = 0};
+    is_up = true;
+    crew = crew_new(&spec, handle_idle, NULL);
+    misbehaving = "";
+}
+
+static int tear_convoys_down(void **state)
+{
+    int rc = tear_down(state);
+    connection_free(connection);
+    connection = NULL;
+    return rc;
+}
+
+/* Adds one with so many small increments. */
+static void add_small(const char *name, size_t increments)
+{
+    struct crew_task task = {.ds = inventory_get(&inv, name),
+                             .listed_ms = clock_monotonic_ms(),
+                             .bytes = 1000,
+                             .increments = increments};
+    crew_add(crew, &task);
+}
+
+static void add_smalls(size_t from, size_t to)
+{
+    char name[20];
+    for (size_t i = from; i < to; i++) {
+        snprintf(name, sizeof(name), "/%zu", i);
+        add_small(name, 1);
+    }
+}
+
+static void run_crew(void)
+{
+    crew_start(crew);
+    run_until_idle();
+}
+
+static void small_ones_are_shared_out_among_as_many_convoys_as_there_are_workers(void **state)
+{
+    (void)state;
+    prepare_convoys(2, NULL);
+    add_smalls(0, 5);
+    run_crew();
+    /* which of the two is heard first is open */
+    assert_non_null(strstr(convoys, "/0/1/2 "));
+    assert_non_null(strstr(convoys, "/3/4 "));
+    assert_int_equal(ended, 5);
+    assert_int_equal(honest_ended, 5);
+    assert_string_equal(anew, "");
+}
+
+static void as_many_as_workers_have_one_each(void **state)
+{
+    (void)state;
+    prepare_convoys(2, NULL);
+    add_smalls(0, 2);
+    run_crew();
+    assert_string_equal(convoys, "");
+    assert_int_equal(honest_ended, 2);
+}
+
+static void a_convoy_is_no_longer_than_the_other_side_takes(void **state)
+{
+    (void)state;
+    prepare_convoys(1, NULL);
+    add_small("/many", CHAIN_MAX - 3);
+    add_small("/few", 4);
+    add_small("/fewer", 3);
+    run_crew();
+    assert_string_equal(convoys, "/many/fewer ");
+    assert_int_equal(honest_ended, 3);
+}
+
+/* The largest first, so the small ones come last. */
+static void what_is_large_or_moved_or_failed_or_waits_has_a_worker_of_its_own(void **state)
+{
+    (void)state;
+    prepare_convoys(1, NULL);
+    add("/large", 100000000, false);
+    add("/new", 0, true);
+    add_small("/new/below", 1);
+    add_small("/a", 1);
+    add_small("/b", 1);
+    add_small("/c", 1); /* failed the last time */
+    struct crew_task moved = {.ds = inventory_get(&inv, "/moved"),
+                              .listed_ms = clock_monotonic_ms(),
+                              .increments = 1,
+                              .is_moved = true};
+    crew_add(crew, &moved);
+    run_crew();
+    assert_string_equal(convoys, "/a/b ");
+    assert_string_equal(anew, "/moved");
+    assert_int_equal(honest_ended, 7);
+}
+
+static void forbid_connection(struct cycle_spec *spec)
+{
+    spec->connection = NULL;
+}
+
+static void forbid_convoys(struct cycle_spec *spec)
+{
+    spec->convoys = NULL;
+}
+
+static void forbid_change(struct cycle_spec *spec)
+{
+    spec->dryrun = true;
+}
+
+static void limit_rate(struct cycle_spec *spec)
+{
+    static struct limiter *limiter;
+    if (limiter == NULL)
+        limiter = limiter_new();
+    limiter_set(limiter, 1000);
+    spec->limiter = limiter;
+}
+
+static void there_is_no_convoy_without_ssh_or_with_a_limit_or_where_nothing_changes(void **state)
+{
+    static void (*const CHANGES[])(struct cycle_spec *) = {forbid_connection, forbid_convoys,
+                                                           forbid_change, limit_rate};
+    (void)state;
+    for (size_t i = 0; i < 4; i++) {
+        idle = false;
+        connection_free(connection);
+        prepare_convoys(1, CHANGES[i]);
+        add_smalls(0, 3);
+        run_crew();
+        assert_string_equal(convoys, "");
+    }
+    assert_int_equal(honest_ended, 12);
+}
+
+/* I10. What had begun is listed anew; of what had not, the listing is as good as before. */
+static void what_a_convoy_does_not_finish_has_workers_of_its_own(void **state)
+{
+    (void)state;
+    prepare_convoys(1, NULL);
+    add_small("/1", 1);
+    add_small("/breaks", 1);
+    add_small("/2", 1);
+    add_small("/3", 1);
+    run_crew();
+    assert_string_equal(convoys, "/1/breaks/2/3 ");
+    assert_string_equal(anew, "/breaks");
+    assert_int_equal(honest_ended, 4);
+    assert_int_equal(crew_failed(crew), 0);
+    assert_int_equal(known.broken, 0);
+}
+
+static void what_a_convoy_leaves_out_has_a_worker_of_its_own(void **state)
+{
+    (void)state;
+    prepare_convoys(1, NULL);
+    add_small("/skipped", 1);
+    add_small("/2", 1);
+    run_crew();
+    assert_string_equal(convoys, "/skipped/2 ");
+    assert_string_equal(anew, "/skipped"); /* the note was about it */
+    assert_int_equal(honest_ended, 2);
+}
+
+/* I10: nobody knows which it was at; whoever it was shows it in a worker of its own. */
+static void a_convoy_that_dies_costs_no_dataset_its_turn(void **state)
+{
+    (void)state;
+    prepare_convoys(1, NULL);
+    add_small("/1", 1);
+    add_small("/dies", 1);
+    add_small("/2", 1);
+    run_crew();
+    assert_string_equal(convoys, "/1/dies/2 ");
+    assert_string_equal(warned,
+                        "its worker was ended by signal 9; what it had left is done one by one");
+    assert_string_equal(anew, "/dies");
+    assert_int_equal(honest_ended, 3);
+    assert_int_equal(crew_failed(crew), 0);
+}
+
+static void a_convoy_that_speaks_of_a_dataset_that_is_not_its_own_is_ended(void **state)
+{
+    (void)state;
+    prepare_convoys(1, NULL);
+    add_small("/lies", 1);
+    add_small("/2", 1);
+    run_crew();
+    assert_string_equal(warned,
+                        "its worker spoke of another dataset; what it had left is done one by one");
+    assert_int_equal(honest_ended, 2);
+    assert_int_equal(ended, 2);
+}
+
+static void after_two_convoys_that_broke_there_is_none_in_a_cycle(void **state)
+{
+    (void)state;
+    prepare_convoys(1, NULL);
+    add_small("/breaks", CHAIN_MAX - 1);
+    add_small("/1", 1);
+    add_small("/breaks2", CHAIN_MAX - 1);
+    add_small("/2", 1);
+    add_small("/3", CHAIN_MAX - 1);
+    add_small("/4", 1);
+    run_crew();
+    assert_string_equal(convoys, "/breaks/1 /breaks2/2 ");
+    assert_int_equal(honest_ended, 6);
+    assert_int_equal(known.broken, 1); /* of a cycle one counts */
+}
+
+static void after_convoys_in_vain_there_is_none_for_a_day(void **state)
+{
+    struct convoys c = {.broken = 0};
+    (void)state;
+    for (unsigned i = 1; i <= CONVOY_BREAKS; i++) {
+        assert_true(convoys_may(&c, 1000));
+        assert_int_equal(convoys_note(&c, false, 1000), i == CONVOY_BREAKS);
+    }
+    assert_false(convoys_may(&c, 1000));
+    assert_false(convoys_may(&c, 999 + CONVOY_REST_MS));
+    assert_true(convoys_may(&c, 1000 + CONVOY_REST_MS));
+    assert_true(convoys_note(&c, false, 1000 + CONVOY_REST_MS));
+    assert_false(convoys_may(&c, 1001 + CONVOY_REST_MS));
+    assert_false(convoys_note(&c, true, 1000 + 2 * CONVOY_REST_MS));
+    assert_true(convoys_may(&c, 1000 + 2 * CONVOY_REST_MS));
+}
+
+/* The connection broke, cannot be made anew, and the crew ends: nothing is left that looks as if it ran. */
+static void what_a_convoy_began_ends_where_the_connection_is_lost(void **state)
+{
+    (void)state;
+    prepare_convoys(1, NULL);
+    is_up = false;
+    misbehaving = "/breaks";
+    add_small("/breaks", 1);
+    add_small("/2", 1);
+    run_crew();
+    assert_int_equal(outcome.code, ERR_SSH);
+    assert_int_equal(ended, 1);
+    assert_int_equal(crew_lost(crew)->code, ERR_SSH);
+    assert_int_equal(known.broken, 0);
+}
+
+/* Its SIGTERM ends this convoy, which tells nothing more. */
+static void where_the_crew_stops_nothing_is_handed_back(void **state)
+{
+    struct err e = ERR_INIT;
+    (void)state;
+    prepare_convoys(1, NULL);
+    misbehaving = "/waits";
+    add_small("/waits", 1);
+    add_small("/2", 1);
+    crew_start(crew);
+    while (convoys[0] == '\0')
+        assert_int_equal(loop_run_once(loop, 100, &e), 0);
+    crew_stop(crew);
+    run_until_idle();
+    assert_int_equal(outcome.code, ERR_DIED);
+    assert_int_equal(ended, 1);
+    assert_string_equal(anew, "");
+}
+
 /* ---- the limit itself ---- */
 
 #define STEPS 100000
@@ -619,6 +985,7 @@ static void long_events_without_end_are_a_flood(void **state)
 }
 
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define C(name) cmocka_unit_test_setup_teardown(name, set_up, tear_convoys_down)
 
 int main(void)
 {
@@ -640,6 +1007,19 @@ int main(void)
         T(those_that_failed_the_last_time_begin_last_however_much_they_have_to_send),
         T(what_the_largest_waits_for_begins_first),
         T(with_parallel_auto_as_many_work_as_the_pace_says),
+        C(small_ones_are_shared_out_among_as_many_convoys_as_there_are_workers),
+        C(as_many_as_workers_have_one_each),
+        C(a_convoy_is_no_longer_than_the_other_side_takes),
+        C(what_is_large_or_moved_or_failed_or_waits_has_a_worker_of_its_own),
+        C(there_is_no_convoy_without_ssh_or_with_a_limit_or_where_nothing_changes),
+        C(what_a_convoy_does_not_finish_has_workers_of_its_own),
+        C(what_a_convoy_leaves_out_has_a_worker_of_its_own),
+        C(a_convoy_that_dies_costs_no_dataset_its_turn),
+        C(a_convoy_that_speaks_of_a_dataset_that_is_not_its_own_is_ended),
+        C(after_two_convoys_that_broke_there_is_none_in_a_cycle),
+        cmocka_unit_test(after_convoys_in_vain_there_is_none_for_a_day),
+        C(what_a_convoy_began_ends_where_the_connection_is_lost),
+        C(where_the_crew_stops_nothing_is_handed_back),
         cmocka_unit_test(a_busy_dataset_of_100000_steps_is_no_flood),
         cmocka_unit_test(plans_without_end_are_a_flood),
         cmocka_unit_test(long_events_without_end_are_a_flood),

@@ -15,6 +15,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "chain.h"
+#include "command.h"
 #include "site.h"
 
 static const char *const WORDS[] = {
@@ -220,6 +222,88 @@ static void every_word_arrives_as_itself_through_bash(void **state)
     every_pair_arrives_through("bash");
 }
 
+/* What a chain of commands prints through `shell`, each a line for sh with a word as $0, and how it
+ * ends. A string that is freed with free(3), without its end; NULL: there is no such shell. */
+static char *run_chain(const char *shell, const char *const *lines, size_t n, size_t *ret_len)
+{
+    struct ssh ssh = {.host = "nas", .key = ""};
+    struct site site = {.ssh = &ssh};
+    struct argv commands[CHAIN_MAX];
+    struct argv argv;
+    struct str line;
+    struct err e;
+    for (size_t i = 0; i < n; i++) {
+        argv_init(&commands[i]);
+        argv_add_all(&commands[i], "sh", "-c", lines[i], "it's ! $HOME");
+    }
+    assert_int_equal(site_wrap_chain(&site, commands, n, &argv, &e), 0);
+    str_init(&line);
+    str_add_format(&line, "%s || echo broken", argv.v[argv.n - 1]);
+    argv_fini(&argv);
+    char *got = run(shell, line.s, ret_len);
+    str_fini(&line);
+    if (got == NULL) {
+        print_message("there is no %s on this machine\n", shell);
+        skip();
+    }
+    return got;
+}
+
+static void assert_prints(const char *shell, const char *const *lines, size_t n,
+                          const char *expected)
+{
+    size_t len = 0;
+    char *got = run_chain(shell, lines, n, &len);
+    if (len != strlen(expected) || strncmp(got, expected, len) != 0)
+        fail_msg("%s printed \"%.*s\", not \"%s\"", shell, (int)len, got, expected);
+    free(got);
+}
+
+/* Each gets what the one before left of the input, which here is nothing. */
+static void a_chain_goes_on_after_a_success_and_ends_with_a_failure_in(const char *shell)
+{
+    static const char *const GOOD[] = {"echo \"$0\"", "cat", "exit 0"};
+    static const char *const BAD[] = {"exit 0", "exit 3", "echo never"};
+    static const char *const KILLED[] = {"kill -KILL $$", "echo never"};
+    assert_prints(shell, GOOD, 3,
+                  "it's ! $HOME\nbackupd-received-1\nbackupd-received-2\nbackupd-received-3\n");
+    assert_prints(shell, BAD, 3, "backupd-received-1\nbroken\n");
+    assert_prints(shell, KILLED, 2, "broken\n");
+}
+
+static void a_chain_goes_on_after_a_success_and_ends_with_a_failure_in_sh(void **state)
+{
+    (void)state;
+    a_chain_goes_on_after_a_success_and_ends_with_a_failure_in("sh");
+}
+
+static void a_chain_goes_on_after_a_success_and_ends_with_a_failure_in_csh(void **state)
+{
+    (void)state;
+    a_chain_goes_on_after_a_success_and_ends_with_a_failure_in("csh");
+}
+
+/* Linux takes 128 KiB in one word, and so does sshd's call of the shell. */
+static void the_longest_chain_fits_into_one_word(void **state)
+{
+    struct ssh ssh = {.host = "nas", .key = ""};
+    struct site site = {.ssh = &ssh};
+    struct argv commands[CHAIN_MAX];
+    struct argv argv;
+    struct err e;
+    char name[256];
+    (void)state;
+    memset(name, 'x', sizeof(name) - 1);
+    name[sizeof(name) - 1] = '\0';
+    for (size_t i = 0; i < CHAIN_MAX; i++) {
+        argv_init(&commands[i]);
+        command_receive(&commands[i], (struct dsname){name}, 0);
+    }
+    assert_int_equal(site_wrap_chain(&site, commands, CHAIN_MAX, &argv, &e), 0);
+    assert_in_range(strlen(argv.v[argv.n - 1]), CHAIN_MAX * sizeof(name), 32 * 1024);
+    argv_fini(&argv);
+}
+
 /* How the other machine's shell says that a filter and a command ended; each is a line for sh. */
 static int status_of(const char *shell, const char *filter_line, const char *command_line)
 {
@@ -313,6 +397,9 @@ int main(void)
         cmocka_unit_test(a_long_word_arrives_as_itself_through_sh),
         cmocka_unit_test(a_long_word_arrives_as_itself_through_csh),
         cmocka_unit_test(every_word_arrives_as_itself_through_bash),
+        cmocka_unit_test(the_longest_chain_fits_into_one_word),
+        cmocka_unit_test(a_chain_goes_on_after_a_success_and_ends_with_a_failure_in_sh),
+        cmocka_unit_test(a_chain_goes_on_after_a_success_and_ends_with_a_failure_in_csh),
         cmocka_unit_test(a_command_that_fails_behind_a_filter_is_no_success_in_sh),
         cmocka_unit_test(a_command_that_fails_behind_a_filter_is_no_success_in_csh),
         cmocka_unit_test(a_control_character_is_refused),

@@ -149,5 +149,82 @@ test_snapshots_are_not_asked_for_where_zfs_says_that_they_did_not_change() {
     daemon_stop
 }
 
+# go_together HOST NAME: one small increment in each of five datasets, which go over one command of a login shell.
+go_together() {
+    local name
+    [ "$REMOTE_KIND" != none ] || skip "there is no sshd here"
+    SRC=$SRC_POOL/$2 DST=$DST_POOL/$2
+    write_config remote "ssh_host = \"$1\"" sync 'parallel = 1' local.policy 'hourly = 9' remote.policy 'hourly = 9'
+    zfs create "$SRC"
+    zfs create "$SRC/a b"
+    zfs create "$SRC/a b/c"
+    zfs create -V 16M "$SRC/volume"
+    head -c 32 /dev/urandom >"$SCENARIO_DIR/key"
+    zfs create -o encryption=on -o keyformat=raw -o "keylocation=file://$SCENARIO_DIR/key" "$SRC/secret"
+    snap -r "$SRC" hourly-1
+    once
+    fill "$SRC/a b" file 300
+    fill "$SRC/secret" file 300
+    snap -r "$SRC" hourly-2
+    note_ssh
+    PATH=$SCENARIO_DIR/noting-ssh:$PATH once
+    assert_equal 1 "$(grep -c "zfs 'receive'" "$SCENARIO_DIR/noting-ssh/asked")" 'commands that receive'
+    assert_output_lacks 'on its own'
+    each_arrived hourly-1 hourly-2
+    # What arrived is what was there.
+    zfs set canmount=on "$DST/a b"
+    zfs mount "$DST/a b"
+    assert cmp "$(property "$SRC/a b" mountpoint)/file" "$(property "$DST/a b" mountpoint)/file"
+    zfs unmount "$DST/a b"
+}
+
+# Puts an ssh into $SCENARIO_DIR/noting-ssh that notes what it is asked.
+note_ssh() {
+    mkdir -p "$SCENARIO_DIR/noting-ssh"
+    printf '#!/bin/sh\necho "$*" >>%q\nPATH=%q exec ssh "$@"\n' "$SCENARIO_DIR/noting-ssh/asked" "$PATH" >"$SCENARIO_DIR/noting-ssh/ssh"
+    chmod +x "$SCENARIO_DIR/noting-ssh/ssh"
+    : >"$SCENARIO_DIR/noting-ssh/asked"
+}
+
+# each_arrived SNAPSHOT...: with one bookmark each, of the newest.
+each_arrived() {
+    local name
+    for name in "" "/a b" "/a b/c" /volume /secret; do
+        assert_same_guids "$name" "$@"
+        assert_equal "backupd-$(property "$SRC$name@${!#}" guid)" "$(bookmarks "$SRC$name")" "bookmarks of $name"
+        assert_property "$DST$name" receive_resume_token -
+    done
+}
+
+test_small_increments_of_several_datasets_go_over_one_command_through_sh() { go_together "$REMOTE_HOST" together_sh; }
+
+# After the test before.
+test_one_of_several_datasets_that_is_refused_fails_alone_in_the_same_cycle() {
+    local name
+    [ "$REMOTE_KIND" != none ] || skip "there is no sshd here"
+    SRC=$SRC_POOL/together_sh DST=$DST_POOL/together_sh
+    write_config sync 'parallel = 1' local.policy 'hourly = 9' remote.policy 'hourly = 9'
+    zfs set readonly=off "$DST/a b"
+    zfs mount "$DST/a b"
+    touch "$(property "$DST/a b" mountpoint)/written"
+    zfs unmount "$DST/a b"
+    snap -r "$SRC" hourly-3
+    PATH=$SCENARIO_DIR/noting-ssh:$PATH backupd -once
+    assert_status 1
+    assert_output_has '/a b: sent over one command with others, which broke off; on its own now'
+    assert_snapshots remote "/a b" hourly-1 hourly-2
+    for name in "" "/a b/c" /volume /secret; do
+        assert_same_guids "$name" hourly-1 hourly-2 hourly-3
+    done
+    zfs rollback "$DST/a b@hourly-2"
+    once
+    each_arrived hourly-1 hourly-2 hourly-3
+}
+
+test_small_increments_of_several_datasets_go_over_one_command_through_csh() {
+    [ "$REMOTE_KIND" = guest ] || skip "no user with csh here"
+    go_together toor@127.0.0.1 together_csh
+}
+
 scenario_begin
 run_tests "$@"
