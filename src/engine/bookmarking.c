@@ -45,7 +45,7 @@ static bool find_old(struct bookmarking *b)
             snprintf(name, size, "%s", set->v[b->at++].name);
             return true;
         }
-    if (b->is_last || steps->bookmarked == 0 || steps->bookmarked == b->snap->guid)
+    if (b->is_last || steps->bookmarked == 0 || steps->bookmarked_txg >= b->snap->createtxg)
         return false;
     b->is_last = true;
     snprintf(name, size, "backupd-%llu", (unsigned long long)steps->bookmarked);

@@ -186,16 +186,18 @@ static void await_bases(struct convoy *convoy)
         continue;
 }
 
-/* backupd is stopping: all that has begun ends. */
-static void tell_stopped(struct convoy *convoy, const struct err *e)
+/* backupd is stopping: all that has begun ends, and by nothing else. */
+static void tell_stopped(struct convoy *convoy)
 {
+    struct err e = ERR_INIT;
+    err_set(&e, ERR_INTERRUPTED, "ended because backupd is stopping; it can be resumed");
     for (size_t i = convoy->arrived; i < convoy->begun; i++)
         if (convoy->links[i].told)
             report_step_finished(&convoy->links[i].wagon->steps.report, convoy->links[i].step, 0, 0,
-                                 e);
+                                 &e);
     for (size_t i = 0; i < convoy->n; i++)
         if (convoy->wagons[i].started && !convoy->wagons[i].finished)
-            report_finished(&convoy->wagons[i].steps.report, e);
+            report_finished(&convoy->wagons[i].steps.report, &e);
 }
 
 /* Says why the first that did not arrive is done on its own. */
@@ -242,7 +244,7 @@ int convoy_main(void *arg, int fd)
             add(convoy, task->listed[i], fd);
     if (convoy->link_count > 0 && run(convoy, &e) != 0) {
         if (convoy->stop)
-            tell_stopped(convoy, &e);
+            tell_stopped(convoy);
         else
             tell_broken(convoy, &e);
     }

@@ -149,10 +149,11 @@ static void tell(struct crew *crew, const struct member *member, enum event_leve
 }
 
 /* A convoy costs no dataset this cycle, whatever became of it: what it left is done one by one. */
-static void settle_convoy(struct worker *worker, int wait_status, size_t arrived)
+static void settle_convoy(struct worker *worker, int wait_status)
 {
     struct crew *crew = worker->crew;
     bool is_cut = !connection_is_up(crew->spec.connection);
+    bool is_finished = true;
     if (worker->fault.code != ERR_NONE || !WIFEXITED(wait_status) ||
         WEXITSTATUS(wait_status) != 0) {
         struct err e = ERR_INIT;
@@ -161,34 +162,45 @@ static void settle_convoy(struct worker *worker, int wait_status, size_t arrived
         snprintf(text, sizeof(text), "%.900s; what it had left is done one by one", e.msg);
         tell(crew, worker->members[0], LEVEL_WARNING, text);
     }
-    crew->breaks += arrived < worker->n ? 1 : 0;
-    bool is_news = arrived > 0 || (!crew->has_noted && !is_cut);
-    crew->has_noted = crew->has_noted || is_news;
-    if (is_news && convoys_note(crew->spec.convoys, arrived > 0, clock_monotonic_ms()))
-        tell(crew, worker->members[0], LEVEL_INFO,
-             "the other side takes no increments of several datasets over one command: for a day "
-             "each has its own");
+    for (size_t i = 0; i < worker->n; i++) {
+        const struct member *member = worker->members[i];
+        is_finished = is_finished && member->told_end;
+        crew->convoy_arrived =
+            crew->convoy_arrived || member->has_sent || (member->told_end && !member->failed);
+    }
+    crew->breaks += is_finished || is_cut ? 0 : 1;
+    crew->convoy_ended = crew->convoy_ended || !is_cut;
+}
+
+/* Whether there are to be convoys in the next cycles, by how those of this one fared. */
+static void judge_convoys(struct crew *crew)
+{
+    if ((crew->convoy_ended || crew->convoy_arrived) && crew->n > 0 &&
+        convoys_note(crew->spec.convoys, crew->convoy_arrived, clock_monotonic_ms()))
+        tell(crew, crew->v[0], LEVEL_INFO,
+             "over one command with others nothing arrived in the last cycles: for a day each "
+             "dataset has its own");
+    crew->convoy_ended = crew->convoy_arrived = false;
 }
 
 static void settle_members(struct worker *worker, int wait_status)
 {
-    size_t arrived = 0;
     bool stopping = worker->crew->stopping;
     for (size_t i = 0; i < worker->n; i++) {
         struct member *member = worker->members[i];
+        struct err e = ERR_INIT;
         member->status = MEMBER_DONE;
-        if (member->told_end) {
-            arrived++;
-        } else if (worker->is_convoy && !stopping) {
+        if (member->told_end)
+            continue;
+        if (worker->is_convoy) { /* where the crew stops, those end that have begun */
             hand_back(member);
-        } else if (!worker->is_convoy || member->has_begun) {
-            struct err e = ERR_INIT;
+        } else {
             crew_worker_describe_end(worker, wait_status, &e);
             crew_fail_member(member, &e);
         }
     }
     if (worker->is_convoy && !stopping)
-        settle_convoy(worker, wait_status, arrived);
+        settle_convoy(worker, wait_status);
 }
 
 static void handle_child(void *arg, pid_t pid, int wait_status)
@@ -358,6 +370,7 @@ static void start_some(struct crew *crew, bool late)
  * had no turn after it, end here. */
 static void become_idle(struct crew *crew)
 {
+    judge_convoys(crew);
     for (size_t i = 0; i < crew->n; i++) {
         struct member *member = crew->v[i];
         struct err e = crew->lost;

@@ -24,6 +24,7 @@ struct member {
     enum member_status status;
     uint64_t bytes; /* of the step that is under way, as told last */
     bool has_begun; /* its worker has told of it */
+    bool has_sent;  /* a step of it succeeded */
     bool told_end;  /* its EVENT_DATASET_FINISHED came */
     bool failed;
     bool cut_off; /* it failed by its connection to the remote */
@@ -56,7 +57,8 @@ struct crew {
     size_t running, worker_cap;
     size_t share;         /* so many increments go into one convoy */
     size_t breaks;        /* convoys that did not finish all */
-    bool has_noted;       /* how the convoys of this cycle fare */
+    bool convoy_ended;    /* one that did not lose its connection */
+    bool convoy_arrived;  /* something of one */
     size_t first_waiting; /* in `order`: no member before it waits */
     uint64_t failed;
     bool stopping;

@@ -115,6 +115,8 @@ static void note_work(struct member *member, const struct event *event)
 static void take_event(struct member *member, const struct event *event)
 {
     member->has_begun = true;
+    member->has_sent =
+        member->has_sent || (event->kind == EVENT_STEP_FINISHED && event->code == ERR_NONE);
     if (event->kind == EVENT_DATASET_FINISHED) {
         member->told_end = true;
         if (event->code != ERR_NONE)
@@ -217,6 +219,7 @@ int crew_worker_fork(struct worker *worker, struct err *e)
                                    .listed_ms = member->task.listed_ms,
                                    .cycle = crew->spec.number,
                                    .ancestor_failed = crew_ancestor_failed(crew, member),
+                                   .after_convoy = member->is_alone,
                                    .dryrun = crew->spec.dryrun};
         worker->pid = proc_fork(crew->spec.loop, worker_main, &task, &worker->fd, e);
     }

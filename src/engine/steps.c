@@ -275,6 +275,13 @@ static bool listing_may_be_why(enum err_code code)
     }
 }
 
+/* Whether a new listing may help. After a convoy what that sent may have arrived since the last one. */
+static bool may_look_again(const struct steps *steps, enum err_code code)
+{
+    return (steps->refresh.reused && listing_may_be_why(code)) ||
+           (steps->is_moving && (code == ERR_EXISTS || code == ERR_BASE_MISSING));
+}
+
 static int transfer_or_roll_back(struct steps *steps, const struct attempt *attempt,
                                  uint64_t *ret_bytes, struct err *e)
 {
@@ -282,9 +289,10 @@ static int transfer_or_roll_back(struct steps *steps, const struct attempt *atte
         return 0;
     if (e->code == ERR_BUSY)
         steps->again = AGAIN_LATER;
-    else if (steps->refresh.reused && listing_may_be_why(e->code))
+    else if (may_look_again(steps, e->code)) {
         steps->again = AGAIN_AT_ONCE;
-    else if (e->code == ERR_MODIFIED && steps->config->rollback && !steps->rolled_back) {
+        steps->is_moving = false;
+    } else if (e->code == ERR_MODIFIED && steps->config->rollback && !steps->rolled_back) {
         if (roll_back(steps, e) != 0)
             return -1;
         steps->rolled_back = true;

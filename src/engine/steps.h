@@ -27,6 +27,7 @@ struct steps {
     bool ancestor_failed;           /* as in struct worker_task */
     uint64_t bookmarked;            /* guid of the bookmark that this worker made last, or 0 */
     uint64_t bookmarked_txg;        /* the createtxg of that snapshot */
+    bool is_moving;                 /* what was sent before may arrive still: once more, then */
     bool looked;                    /* the dataset was planned once already */
     bool one_by_one;                /* deletions failed together */
     bool rolled_back;               /* the remote, which this worker does once */

@@ -269,6 +269,7 @@ int worker_main(void *arg, int fd)
         .limiter = task->limiter,
         .compression = task->compression,
         .ancestor_failed = task->ancestor_failed,
+        .is_moving = task->after_convoy,
         .report = {.fd = fd, .cycle = task->cycle, .dataset = task->name},
     };
     report_started(&steps.report);

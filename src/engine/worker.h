@@ -27,6 +27,7 @@ struct worker_task {
     const struct dataset *listed;    /* what the cycle found of it; NULL: nothing */
     int64_t listed_ms;               /* monotonic: since when that is known to be so */
     uint64_t cycle;
+    bool after_convoy;    /* one took it along, and what that sent may arrive still */
     bool ancestor_failed; /* in this cycle, so that the remote may lack it */
     bool dryrun;          /* runs every listing and no command that changes anything */
 };

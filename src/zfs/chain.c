@@ -290,6 +290,8 @@ int chain_run(struct loop *loop, struct chain *chain, struct err *e)
         if (rc == 0)
             rc = run_all(&run, e);
         close_pipe(&run);
+        proc_abandon(run.sender); /* where the loop failed */
+        proc_abandon(run.receiver);
     }
     for (size_t i = 0; i < chain->n; i++) {
         argv_fini(&chain->sends[i]);

@@ -931,7 +931,7 @@ static void where_the_crew_stops_nothing_is_handed_back(void **state)
         assert_int_equal(loop_run_once(loop, 100, &e), 0);
     crew_stop(crew);
     run_until_idle();
-    assert_int_equal(outcome.code, ERR_DIED);
+    assert_int_equal(outcome.code, ERR_INTERRUPTED);
     assert_int_equal(ended, 1);
     assert_string_equal(anew, "");
 }
