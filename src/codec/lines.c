@@ -68,6 +68,15 @@ int lines_feed(struct lines *lines, const char *data, size_t len, lines_fn *fn, 
     return 0;
 }
 
+void lines_feed_anything(struct lines *lines, const char *data, size_t len, lines_fn *fn, void *arg)
+{
+    size_t max = lines->max;
+    if (lines_feed(lines, data, len, fn, arg, NULL) == 0)
+        return;
+    lines_fini(lines);
+    lines_init(lines, max);
+}
+
 int lines_end(struct lines *lines, lines_fn *fn, void *arg, struct err *e)
 {
     return lines->partial.len == 0 ? 0 : hand_out(lines, fn, arg, e);

@@ -30,6 +30,13 @@ void lines_fini(struct lines *lines);
 int lines_feed(struct lines *lines, const char *data, size_t len, lines_fn *fn, void *arg,
                struct err *e);
 
+/*
+ * The same where anything may come, such as an error's words: a portion with which lines_feed would fail
+ * is thrown away with the line that had begun, and lines go on after it.
+ */
+void lines_feed_anything(struct lines *lines, const char *data, size_t len, lines_fn *fn,
+                         void *arg);
+
 /* The end: a last line without its newline is handed out too. */
 int lines_end(struct lines *lines, lines_fn *fn, void *arg, struct err *e);
 

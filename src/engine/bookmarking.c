@@ -36,19 +36,17 @@ static bool is_old(const struct bookmarking *b, const struct snapshot *bookmark)
 /* Finds the next bookmark that goes. False: none does. */
 static bool find_old(struct bookmarking *b)
 {
-    char *name = b->gone.s;
-    size_t size = sizeof(b->gone.s);
     const struct steps *steps = b->steps;
     const struct snapset *set = &steps->refresh.ds->side[SIDE_LOCAL].bookmarks;
     for (; b->at < set->n; b->at++)
         if (is_old(b, &set->v[b->at])) {
-            snprintf(name, size, "%s", set->v[b->at++].name);
+            snprintf(b->gone.s, sizeof(b->gone.s), "%s", set->v[b->at++].name);
             return true;
         }
     if (b->is_last || steps->bookmarked == 0 || steps->bookmarked_txg >= b->snap->createtxg)
         return false;
     b->is_last = true;
-    snprintf(name, size, "backupd-%llu", (unsigned long long)steps->bookmarked);
+    snprintf(b->gone.s, sizeof(b->gone.s), "backupd-%llu", (unsigned long long)steps->bookmarked);
     return true;
 }
 

@@ -175,7 +175,7 @@ static void settle_convoy(struct worker *worker, int wait_status)
 /* Whether there are to be convoys in the next cycles, by how those of this one fared. */
 static void judge_convoys(struct crew *crew)
 {
-    if ((crew->convoy_ended || crew->convoy_arrived) && crew->n > 0 &&
+    if ((crew->convoy_ended || crew->convoy_arrived) &&
         convoys_note(crew->spec.convoys, crew->convoy_arrived, clock_monotonic_ms()))
         tell(crew, crew->v[0], LEVEL_INFO,
              "over one command with others nothing arrived in the last cycles: for a day each "
@@ -303,11 +303,12 @@ static void put_in_order(struct crew *crew)
         qsort(crew->order, crew->n, sizeof(struct member *), larger_first);
 }
 
-/* Whether a convoy may take it along. */
+/* Whether a convoy may take it along: it plans from the cycle's listing, while that is young. */
 static bool can_join(const struct crew *crew, const struct member *member)
 {
     const struct crew_task *task = &member->task;
     return task->increments > 0 && !task->is_moved && !member->is_alone && !member->is_late &&
+           clock_monotonic_ms() - task->listed_ms < LISTING_FRESH_MS &&
            awaited(crew, member) == NULL;
 }
 
@@ -326,13 +327,11 @@ static void fill_convoy(struct worker *worker, size_t place)
     const struct crew *crew = worker->crew;
     size_t increments = worker->members[0]->task.increments;
     uint64_t bytes = worker->members[0]->task.bytes;
-    int64_t now = clock_monotonic_ms();
     for (size_t i = place + 1; i < crew->n && increments < crew->share; i++) {
         struct member *member = crew->order[i];
         const struct crew_task *task = &member->task;
         if (member->status != MEMBER_WAITING || !can_join(crew, member) ||
-            increments + task->increments > CHAIN_MAX || bytes + task->bytes > CONVOY_BYTES ||
-            now - task->listed_ms >= LISTING_FRESH_MS)
+            increments + task->increments > CHAIN_MAX || bytes + task->bytes > CONVOY_BYTES)
             continue;
         increments += task->increments;
         bytes += task->bytes;
@@ -348,8 +347,7 @@ static void start_member(struct crew *crew, size_t place)
     struct worker *worker = mem_zalloc(1, sizeof(*worker));
     worker->crew = crew;
     worker->members[worker->n++] = member;
-    if (has_convoys(crew) && can_join(crew, member) &&
-        clock_monotonic_ms() - member->task.listed_ms < LISTING_FRESH_MS)
+    if (has_convoys(crew) && can_join(crew, member))
         fill_convoy(worker, place);
     start_worker(worker);
 }

@@ -99,19 +99,10 @@ static int take_said(void *arg, char *line, size_t len, struct err *e)
     return 0;
 }
 
-/* Feeds lines that may be anything: one that is too long is thrown away. */
-static void feed(struct run *run, struct lines *lines, const char *data, size_t len, lines_fn *fn)
-{
-    if (lines_feed(lines, data, len, fn, run, NULL) == 0)
-        return;
-    lines_fini(lines);
-    lines_init(lines, LINE_MAX_BYTES);
-}
-
 static int read_said(void *arg, const char *data, size_t len)
 {
     struct run *run = arg;
-    feed(run, &run->said, data, len, take_said);
+    lines_feed_anything(&run->said, data, len, take_said, run);
     return 0;
 }
 
@@ -133,7 +124,7 @@ static int take_told(void *arg, char *line, size_t len, struct err *e)
 static int read_told(void *arg, const char *data, size_t len)
 {
     struct run *run = arg;
-    feed(run, &run->told, data, len, take_told);
+    lines_feed_anything(&run->told, data, len, take_told, run);
     return 0;
 }
 

@@ -78,10 +78,7 @@ static int read_stderr(void *arg, const char *data, size_t len)
 {
     struct stage *stage = arg;
     /* A line that is too long is an error's words, at most: the tail has them. */
-    if (lines_feed(&stage->run->lines, data, len, read_line, stage->run, NULL) != 0) {
-        lines_fini(&stage->run->lines);
-        lines_init(&stage->run->lines, LINE_MAX_BYTES);
-    }
+    lines_feed_anything(&stage->run->lines, data, len, read_line, stage->run);
     return 0;
 }
 

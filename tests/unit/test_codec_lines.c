@@ -97,6 +97,23 @@ static void the_receiver_can_stop_it(void **state)
     EXPECT("one\nstop\ntwo\n", 100, ERR_PLAN, "one|");
 }
 
+static void where_anything_may_come_what_is_too_long_goes_with_its_portion(void **state)
+{
+    struct lines lines;
+    struct str out;
+    (void)state;
+    str_init(&out);
+    lines_init(&lines, 5);
+    lines_feed_anything(&lines, "one\nt", 5, collect, &out);
+    lines_feed_anything(&lines, "oo long\nlost\n", 13, collect, &out);
+    lines_feed_anything(&lines, "two\n", 4, collect, &out);
+    lines_feed_anything(&lines, "x\0y\n", 4, collect, &out);
+    lines_feed_anything(&lines, "three\n", 6, collect, &out);
+    assert_string_equal(out.s, "one|two|three|");
+    lines_fini(&lines);
+    str_fini(&out);
+}
+
 static void an_error_names_the_line(void **state)
 {
     (void)state;
@@ -117,6 +134,7 @@ int main(void)
         cmocka_unit_test(a_line_of_the_maximum_passes_and_one_more_byte_does_not),
         cmocka_unit_test(what_is_wrong_first_is_what_is_reported),
         cmocka_unit_test(the_receiver_can_stop_it),
+        cmocka_unit_test(where_anything_may_come_what_is_too_long_goes_with_its_portion),
         cmocka_unit_test(an_error_names_the_line),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
