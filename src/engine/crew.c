@@ -321,7 +321,8 @@ static bool has_convoys(const struct crew *crew)
            crew->breaks < BREAKS_MAX && convoys_may(spec->convoys, clock_monotonic_ms());
 }
 
-/* Adds to the first member those that come after it in the order and may go along. */
+/* Adds to the first member those that come after it in the order and may go along. With several
+ * increments of its own it is a convoy alone. */
 static void fill_convoy(struct worker *worker, size_t place)
 {
     const struct crew *crew = worker->crew;
@@ -337,7 +338,7 @@ static void fill_convoy(struct worker *worker, size_t place)
         bytes += task->bytes;
         worker->members[worker->n++] = member;
     }
-    worker->is_convoy = worker->n > 1;
+    worker->is_convoy = increments > 1;
 }
 
 /* Starts a worker for the member at `place` of the order, and with it for others, where that may be. */

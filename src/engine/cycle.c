@@ -142,6 +142,14 @@ static void note_quiet(struct cycle *cycle, const struct dataset *ds)
         quiet_note(cycle->spec.quiet, ds, holding, cycle->began_ms, cycle->listed_ms);
 }
 
+/* There is something to do for it. */
+static void note_busy(struct cycle *cycle, const struct dataset *ds)
+{
+    const struct cycle_spec *spec = &cycle->spec;
+    if (spec->quiet != NULL && spec->rows != NULL)
+        quiet_note_busy(spec->quiet, ds, spec->rows(spec->arg, ds->name), cycle->began_ms);
+}
+
 static void tell_plan(struct cycle *cycle, const struct dataset *ds, const struct target *target,
                       const struct plan *plan)
 {
@@ -235,7 +243,9 @@ static void plan_dataset(struct cycle *cycle, const struct dataset *ds)
                                      .is_new = is_new(cycle, ds)});
     else
         tell_finished(cycle, ds, NULL);
-    if (rc == 0 && !has_work && !has_stray(&target))
+    if (rc == 0 && has_work)
+        note_busy(cycle, ds);
+    else if (rc == 0 && !has_stray(&target))
         note_quiet(cycle, ds);
     plan_fini(&plan);
     target_fini(&target);

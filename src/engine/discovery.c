@@ -331,18 +331,6 @@ static bool ask_without(struct discovery *discovery, const struct look *look, co
     return true;
 }
 
-/* A second that is not over, or is still to come as that clock was set back, may bring changes that
- * would not show. */
-static void doubt_the_future(const struct discovery *discovery, enum side side)
-{
-    uint64_t now = (uint64_t)clock_now();
-    for (size_t i = 0; i < discovery->spec.inv->n; i++) {
-        struct holding *holding = &discovery->spec.inv->v[i]->side[side];
-        if (holding->changed + 1 >= now)
-            holding->revision = 0;
-    }
-}
-
 /* Whether it is the listing by name: where one of its datasets is gone, what there is of the others
  * is not certain. */
 static bool is_named_listing(const struct discovery *discovery, const struct look *look)
@@ -371,7 +359,7 @@ static void handle_listing(void *arg, const struct err *e)
                discovery->spec.inv->bare[side] > 0 && !discovery->stopping) {
         fetch_facts(discovery, side);
     } else if (look == &discovery->looks[side][WHAT_DATASETS]) {
-        doubt_the_future(discovery, side);
+        quiet_doubt_the_future(discovery->spec.inv, side, clock_now());
     }
     count_down(discovery);
     settle(discovery);

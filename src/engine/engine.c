@@ -122,7 +122,8 @@ static void take_config(struct engine *engine)
 
 void engine_take_config_if_free(struct engine *engine)
 {
-    if (engine->next_config != NULL && engine->cycle == NULL && !snapper_is_busy(engine->snapper))
+    if (engine->next_config != NULL && engine->cycle == NULL && engine->look == NULL &&
+        !snapper_is_busy(engine->snapper))
         take_config(engine);
 }
 
@@ -245,6 +246,7 @@ void engine_free(struct engine *engine)
     if (engine == NULL)
         return;
     cycle_free(engine->cycle);
+    last_look_free(engine->look);
     facts_writer_free(engine->facts_writer);
     snapper_free(engine->snapper);
     web_link_free(engine->web);

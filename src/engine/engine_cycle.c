@@ -183,6 +183,7 @@ static void run_cycle(void *arg)
     engine->is_begun = true;
     if (engine->cycle != NULL || engine->stopping)
         return;
+    last_look_stop(engine->look);
     engine_take_config_if_free(engine);
     engine->cycle_started = clock_monotonic_ms();
     struct cycle_spec spec = {.loop = engine->loop,
@@ -211,7 +212,8 @@ static void await_history(void *arg)
 {
     struct engine *engine = arg;
     engine->after = NULL;
-    if (history_link_is_ended(engine->history) && !snapper_is_busy(engine->snapper))
+    if (history_link_is_ended(engine->history) && !snapper_is_busy(engine->snapper) &&
+        engine->look == NULL)
         loop_stop(engine->loop);
     else
         engine->after = loop_add_timer(engine->loop, 20, await_history, engine);
@@ -228,6 +230,7 @@ void engine_end(struct engine *engine)
 {
     if (engine->notifier != NULL)
         proc_cancel(engine->notifier);
+    last_look_stop(engine->look);
     history_link_stop(engine->history);
     if (engine->stop_timer == NULL)
         engine->stop_timer =
@@ -265,6 +268,48 @@ static bool keep_facts(struct engine *engine)
     return false;
 }
 
+/* ---- the last look ---- */
+
+static const struct row_table *settled_rows(void *arg, const char *name, size_t *ret_count)
+{
+    const struct engine *engine = arg;
+    const struct dataset_state *ds = state_find(&engine->state, name);
+    if (ds == NULL || ds->status != STATUS_OK || ds->failures > 0 || ds->is_arriving)
+        return NULL;
+    *ret_count = ds->holding[SIDE_REMOTE].count;
+    return &ds->rows;
+}
+
+static void handle_looked(void *arg)
+{
+    struct engine *engine = arg;
+    last_look_free(engine->look);
+    engine->look = NULL;
+    host_trim_memory();
+    if (engine->next_config == NULL || engine->cycle != NULL || engine->stopping)
+        return;
+    engine_take_config_if_free(engine);
+    engine_schedule_next(engine);
+}
+
+static void look_back(struct engine *engine)
+{
+    struct quiet *quiet = quiet_or_null(engine);
+    if (quiet == NULL || engine->look != NULL || engine->options.dryrun ||
+        engine->next_config != NULL || !config_has_remote(engine->config) ||
+        !quiet_has_busy(quiet) || !quiet_may_ask(quiet, SIDE_REMOTE, clock_monotonic_ms()) ||
+        (engine->connection != NULL && !connection_is_up(engine->connection)))
+        return;
+    struct last_look_spec spec = {.loop = engine->loop,
+                                  .config = engine->config,
+                                  .sites = &engine->sites,
+                                  .quiet = quiet,
+                                  .rows = settled_rows,
+                                  .on_done = handle_looked,
+                                  .arg = engine};
+    engine->look = last_look_start(&spec);
+}
+
 static void after_cycle(void *arg)
 {
     struct engine *engine = arg;
@@ -286,6 +331,7 @@ static void after_cycle(void *arg)
             loop_stop(engine->loop);
         return;
     }
+    look_back(engine);
     engine_take_config_if_free(engine);
     if (engine->cycle_wanted)
         engine_set_due(engine, 0);

@@ -8,6 +8,7 @@
 #include "engine.h"
 #include "history_link.h"
 #include "instance.h"
+#include "last_look.h"
 #include "retries.h"
 #include "sites.h"
 #include "snapper.h"
@@ -36,6 +37,7 @@ struct engine {
     struct retries retries;
     uint64_t cycles_failed;   /* as a whole, in a row */
     struct cycle *cycle;      /* NULL: none runs */
+    struct last_look *look;   /* NULL: none runs */
     int64_t cycle_started;    /* monotonic ms */
     struct loop_timer *due;   /* the next cycle */
     struct loop_timer *after; /* what follows a cycle's end */

@@ -57,6 +57,8 @@ static void handle_reload(void *arg, int signo)
             engine_note(
                 engine, LEVEL_INFO, "the new configuration is used from the next cycle on%s",
                 config->rate_limit == engine->config->rate_limit ? "" : ", its rate_limit now");
+        } else if (engine->look != NULL) {
+            last_look_stop(engine->look); /* and what follows is done then */
         } else {
             engine_take_config_if_free(engine);
             if (!engine->options.once)

@@ -6,34 +6,32 @@
 #include "hash.h"
 #include "mem.h"
 #include "u64map.h"
-#include "varint.h"
 
 /* What one side of a dataset was like. */
 struct part {
     uint64_t print; /* the same for as long as its snapshots are; 0: nobody can tell */
     uint64_t whole; /* of all that a plan is made of */
     int64_t seen;   /* when the first listing that gave this print had ended */
-    int64_t listed; /* when the last one in full began, where that proves it; else PROVEN_NEVER */
+    int64_t until;  /* the snapshots that are known are believed until then; or UNPROVEN */
 };
 
 struct mark {
     struct part side[SIDE_COUNT];
     struct quiet_holding holding[SIDE_COUNT];
-    size_t txgs; /* where those of the remote's snapshots begin, where it is proven */
-    size_t txgs_len;
+    uint64_t sequence;  /* of the remote's snapshots */
+    bool is_busy;       /* something was to be done */
+    int64_t busy_until; /* what that leaves on the remote is believed until then */
 };
 
-#define PROVEN_NEVER INT64_MIN
+#define UNPROVEN INT64_MIN
 
 /* The marks of one cycle, by the hash of the dataset's name. */
 struct marks {
     struct mark *v;
     size_t n, cap;
     size_t proven; /* their remote part is */
+    size_t busy;   /* and it is not, as something was to be done */
     struct u64map places;
-    unsigned char
-        *txgs; /* createtxg after createtxg, each as the difference to the one before it */
-    size_t txgs_len, txgs_cap;
 };
 
 struct quiet {
@@ -50,7 +48,6 @@ struct quiet {
 static void marks_fini(struct marks *marks)
 {
     free(marks->v);
-    free(marks->txgs);
     u64map_fini(&marks->places);
     memset(marks, 0, sizeof(*marks));
 }
@@ -100,8 +97,48 @@ static uint64_t whole_of(const struct holding *holding)
     return hash_add(hash_add(kind_of(holding), holding->token != NULL), holding->digest);
 }
 
+static uint64_t add_to_sequence(uint64_t hash, uint64_t guid, int64_t creation, const char *name)
+{
+    hash = hash_add(hash_add(hash, guid), (uint64_t)creation);
+    return hash_add_bytes(hash, name, strlen(name) + 1);
+}
+
+/* Of snapshots in their order. */
+static uint64_t sequence_of(const struct snapset *set)
+{
+    uint64_t hash = HASH_INIT;
+    for (size_t i = 0; i < set->n; i++)
+        hash = add_to_sequence(hash, set->v[i].guid, set->v[i].creation, set->v[i].name);
+    return hash;
+}
+
+/* The next row of what the remote has, or NULL. */
+static const struct snapshot_row *next_there(struct row_reader *reader)
+{
+    const struct snapshot_row *row = row_reader_next(reader);
+    while (row != NULL && (row->sides & ROW_ON(SIDE_REMOTE)) == 0)
+        row = row_reader_next(reader);
+    return row;
+}
+
+/* The same of what a table has of the remote. Its order is that of their createtxg. */
+static uint64_t sequence_of_rows(const struct row_table *rows, struct quiet_holding *ret)
+{
+    struct row_reader reader;
+    const struct snapshot_row *row;
+    uint64_t hash = HASH_INIT;
+    *ret = (struct quiet_holding){.count = 0};
+    row_reader_init(&reader, rows);
+    while ((row = next_there(&reader)) != NULL) {
+        hash = add_to_sequence(hash, row->guid, row->creation, row->name);
+        ret->count++;
+        ret->newest = row->creation;
+    }
+    return hash;
+}
+
 /* The mark of its name, or NULL. */
-static const struct mark *find(const struct marks *marks, const struct dataset *ds)
+static struct mark *find(const struct marks *marks, const struct dataset *ds)
 {
     size_t at = u64map_get(&marks->places, key_of(ds));
     return at == U64MAP_NONE ? NULL : &marks->v[at];
@@ -115,8 +152,7 @@ static bool is_as_it_was(const struct part *part, const struct holding *holding)
 /* Whether what was listed then holds still. */
 static bool holds(const struct part *part, const struct holding *holding, int64_t now)
 {
-    return is_as_it_was(part, holding) && part->listed != PROVEN_NEVER &&
-           now - part->listed < QUIET_MAX_MS;
+    return is_as_it_was(part, holding) && now < part->until;
 }
 
 static void add(struct marks *marks, const struct dataset *ds, const struct mark *mark)
@@ -124,29 +160,10 @@ static void add(struct marks *marks, const struct dataset *ds, const struct mark
     u64map_put(&marks->places, key_of(ds), marks->n);
     marks->v = mem_grow(marks->v, marks->n, &marks->cap, sizeof(*marks->v));
     marks->v[marks->n++] = *mark;
-    if (mark->side[SIDE_REMOTE].listed != PROVEN_NEVER)
+    if (mark->side[SIDE_REMOTE].until != UNPROVEN)
         marks->proven++;
-}
-
-/* Room for so many bytes more, and where they begin. */
-static unsigned char *reserve_txgs(struct marks *marks, size_t len)
-{
-    if (marks->txgs_cap - marks->txgs_len < len) {
-        marks->txgs_cap = marks->txgs_len + marks->txgs_len / 2 + len;
-        marks->txgs = mem_resize(marks->txgs, marks->txgs_cap, 1);
-    }
-    return marks->txgs + marks->txgs_len;
-}
-
-static void pack_txgs(struct marks *marks, struct mark *mark, const struct snapset *set)
-{
-    unsigned char *begin = reserve_txgs(marks, set->n * VARINT_MAX);
-    unsigned char *at = begin;
-    for (size_t i = 0; i < set->n; i++)
-        at = varint_put(at, set->v[i].createtxg - (i == 0 ? 0 : set->v[i - 1].createtxg));
-    mark->txgs = marks->txgs_len;
-    mark->txgs_len = (size_t)(at - begin);
-    marks->txgs_len += mark->txgs_len;
+    else if (mark->is_busy)
+        marks->busy++;
 }
 
 void quiet_note_clock(struct quiet *quiet, int64_t ms)
@@ -176,37 +193,30 @@ const struct quiet_holding *quiet_find(const struct quiet *quiet, const struct d
     const struct holding *local = &ds->side[SIDE_LOCAL];
     const struct holding *remote = &ds->side[SIDE_REMOTE];
     const struct mark *mark = find(&quiet->last, ds);
-    if (mark == NULL || !remote->exists || !holds(&mark->side[SIDE_REMOTE], remote, now))
+    if (mark == NULL || mark->is_busy || !remote->exists ||
+        !holds(&mark->side[SIDE_REMOTE], remote, now))
         return NULL;
     const struct part *part = &mark->side[SIDE_LOCAL];
     bool is_same = is_local_listed ? part->whole == whole_of(local) : holds(part, local, now);
     return is_same ? mark->holding : NULL;
 }
 
-/* Adds what the table has of the remote, in its order, which is that of createtxg. False where these
- * are not as many as there should be. */
-static bool add_recalled(struct inventory *inv, struct dataset *ds, const struct row_table *rows,
-                         const unsigned char *txgs, size_t count)
+/* Adds what the table has of the remote. Nothing but their order is ever made of their createtxg:
+ * those of two pools cannot be compared. */
+static void add_recalled(struct inventory *inv, struct dataset *ds, const struct row_table *rows)
 {
     struct row_reader reader;
     const struct snapshot_row *row;
     uint64_t txg = 0;
-    size_t added = 0;
     row_reader_init(&reader, rows);
-    while ((row = row_reader_next(&reader)) != NULL) {
-        if ((row->sides & ROW_ON(SIDE_REMOTE)) == 0)
-            continue;
-        if (added++ == count)
-            return false;
-        txg += varint_take(&txgs);
+    while ((row = next_there(&reader)) != NULL) {
         struct snapshot snap = {.guid = row->guid,
-                                .createtxg = txg,
+                                .createtxg = ++txg,
                                 .creation = row->creation,
                                 .size = row->size,
                                 .name = row->name};
         inventory_add_snapshot(inv, ds, SIDE_REMOTE, &snap);
     }
-    return added == count;
 }
 
 bool quiet_recall(const struct quiet *quiet, struct inventory *inv, struct dataset *ds,
@@ -214,15 +224,14 @@ bool quiet_recall(const struct quiet *quiet, struct inventory *inv, struct datas
 {
     struct holding *remote = &ds->side[SIDE_REMOTE];
     const struct mark *mark = find(&quiet->last, ds);
+    struct quiet_holding holding;
     if (mark == NULL || rows == NULL || mark->holding[SIDE_REMOTE].count == 0 ||
-        !holds(&mark->side[SIDE_REMOTE], remote, now))
+        !holds(&mark->side[SIDE_REMOTE], remote, now) ||
+        sequence_of_rows(rows, &holding) != mark->sequence)
         return false;
-    remote->recalled = add_recalled(inv, ds, rows, quiet->last.txgs + mark->txgs,
-                                    mark->holding[SIDE_REMOTE].count) &&
-                       whole_of(remote) == mark->side[SIDE_REMOTE].whole;
-    if (!remote->recalled)
-        holding_clear_snapshots(remote);
-    return remote->recalled;
+    add_recalled(inv, ds, rows);
+    remote->recalled = true;
+    return true;
 }
 
 /* What was recalled has not been listed: what it was recalled from proves it. `before`: what it was
@@ -230,17 +239,15 @@ bool quiet_recall(const struct quiet *quiet, struct inventory *inv, struct datas
 static struct part part_of(const struct holding *holding, const struct part *before, int64_t began,
                            int64_t ended)
 {
-    struct part part = {.print = print_of(holding),
-                        .whole = whole_of(holding),
-                        .seen = ended,
-                        .listed = PROVEN_NEVER};
+    struct part part = {
+        .print = print_of(holding), .whole = whole_of(holding), .seen = ended, .until = UNPROVEN};
     if (before == NULL || !is_as_it_was(before, holding))
         return part;
     part.seen = before->seen;
     if (holding->recalled)
-        part.listed = before->listed;
+        part.until = before->until;
     else if (began - before->seen >= QUIET_APART_MS)
-        part.listed = began;
+        part.until = began + QUIET_MAX_MS;
     return part;
 }
 
@@ -248,16 +255,61 @@ void quiet_note(struct quiet *quiet, const struct dataset *ds, const struct quie
                 int64_t began, int64_t ended)
 {
     const struct mark *before = find(&quiet->last, ds);
-    struct mark mark = {.txgs = 0};
+    struct mark mark = {.sequence = sequence_of(&ds->side[SIDE_REMOTE].snapshots)};
     for (int side = 0; side < SIDE_COUNT; side++) {
         const struct part *part = before == NULL ? NULL : &before->side[side];
         mark.side[side] = part_of(&ds->side[side], part, began, ended);
         mark.holding[side] = holding[side];
     }
-    const struct snapset *remote = &ds->side[SIDE_REMOTE].snapshots;
-    if (mark.side[SIDE_REMOTE].listed != PROVEN_NEVER && remote->n > 0)
-        pack_txgs(&quiet->next, &mark, remote);
     add(&quiet->next, ds, &mark);
+}
+
+void quiet_note_busy(struct quiet *quiet, const struct dataset *ds, const struct row_table *rows,
+                     int64_t began)
+{
+    const struct holding *remote = &ds->side[SIDE_REMOTE];
+    const struct mark *before = find(&quiet->last, ds);
+    struct mark mark = {.is_busy = true, .busy_until = began + QUIET_BUSY_MAX_MS};
+    struct quiet_holding holding;
+    if (rows == NULL || sequence_of_rows(rows, &holding) != sequence_of(&remote->snapshots))
+        return;
+    if (remote->recalled && before != NULL && before->side[SIDE_REMOTE].until < mark.busy_until)
+        mark.busy_until = before->side[SIDE_REMOTE].until;
+    for (int side = 0; side < SIDE_COUNT; side++)
+        mark.side[side].until = UNPROVEN;
+    add(&quiet->next, ds, &mark);
+}
+
+bool quiet_has_busy(const struct quiet *quiet)
+{
+    return quiet->last.busy > 0;
+}
+
+void quiet_settle(struct quiet *quiet, const struct dataset *ds, const struct row_table *rows,
+                  size_t count, int64_t ended)
+{
+    struct mark *mark = find(&quiet->last, ds);
+    struct quiet_holding holding;
+    if (mark == NULL || !mark->is_busy || mark->side[SIDE_REMOTE].until != UNPROVEN)
+        return;
+    uint64_t sequence = sequence_of_rows(rows, &holding);
+    if (holding.count != count)
+        return;
+    mark->sequence = sequence;
+    mark->holding[SIDE_REMOTE] = holding;
+    mark->side[SIDE_REMOTE] = (struct part){
+        .print = print_of(&ds->side[SIDE_REMOTE]), .seen = ended, .until = mark->busy_until};
+    quiet->last.busy--;
+    quiet->last.proven++;
+}
+
+void quiet_doubt_the_future(struct inventory *inv, enum side side, int64_t now)
+{
+    for (size_t i = 0; i < inv->n; i++) {
+        struct holding *holding = &inv->v[i]->side[side];
+        if (holding->changed + 1 >= (uint64_t)now)
+            holding->revision = 0;
+    }
 }
 
 const struct quiet_holding *quiet_keep(struct quiet *quiet, const struct dataset *ds)
@@ -265,13 +317,7 @@ const struct quiet_holding *quiet_keep(struct quiet *quiet, const struct dataset
     const struct mark *before = find(&quiet->last, ds);
     if (before == NULL)
         return NULL;
-    struct mark mark = *before;
-    if (mark.txgs_len > 0)
-        memcpy(reserve_txgs(&quiet->next, mark.txgs_len), quiet->last.txgs + before->txgs,
-               mark.txgs_len);
-    mark.txgs = quiet->next.txgs_len;
-    quiet->next.txgs_len += mark.txgs_len;
-    add(&quiet->next, ds, &mark);
+    add(&quiet->next, ds, before);
     return before->holding;
 }
 
@@ -280,10 +326,7 @@ static void settle(struct marks *marks)
 {
     if (marks->n > 0)
         marks->v = mem_resize(marks->v, marks->n, sizeof(*marks->v));
-    if (marks->txgs_len > 0)
-        marks->txgs = mem_resize(marks->txgs, marks->txgs_len, 1);
     marks->cap = marks->n;
-    marks->txgs_cap = marks->txgs_len;
 }
 
 void quiet_end_cycle(struct quiet *quiet, size_t datasets, int64_t listed)

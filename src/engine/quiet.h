@@ -24,10 +24,16 @@
  * - A clock that is set back brings a second again, and a change may fall into the very one that is
  *   known. This machine's is watched, against one that goes on while it sleeps: all is forgotten where
  *   it was set back by QUIET_STEP_MS. Of the other one's nothing shows it. A value that is not past by
- *   this machine's clock says nothing, of either side (discovery.c).
+ *   this machine's clock says nothing, of either side (quiet_doubt_the_future).
  * - A pool may visit a system that changes snapshots and leaves the value alone; no column shows it.
  * - Bookmarks come and go without a change of the value. Nothing is planned from one that was not
  *   listed in that cycle.
+ *
+ * A cycle that sent or destroyed something has changed the remote itself. What is there then is known
+ * all the same, as each step said what it did: QUIET_APART_MS after the end of the cycle the remote is
+ * asked once more what changed (last_look.h), and the value that it gives then is that of what is
+ * known now. What somebody else changed there after the cycle's listing and before that look is so
+ * overlooked, and that is believed for QUIET_BUSY_MAX_MS after the listing at the most.
  *
  * So all is listed again after QUIET_MAX_MS (in which this machine was awake), and earlier where the
  * connection to the remote was made anew, where a cycle failed or found a pool away, after another
@@ -48,6 +54,8 @@
 #define QUIET_APART_MS 2000
 #define QUIET_STEP_MS  500
 #define QUIET_MAX_MS   (24 * 3600 * INT64_C(1000))
+
+#define QUIET_BUSY_MAX_MS (6 * 3600 * INT64_C(1000))
 
 struct quiet;
 
@@ -102,6 +110,32 @@ bool quiet_recall(const struct quiet *quiet, struct inventory *inv, struct datas
  */
 void quiet_note(struct quiet *quiet, const struct dataset *ds, const struct quiet_holding *holding,
                 int64_t began, int64_t ended);
+
+/*
+ * Notes a dataset, in order, for which something is to be done. `rows` (or NULL) are what is known of it
+ * to whoever looks, by the cycle's listing, which began at `began` (monotonic ms). It is not known in the
+ * next cycle, unless quiet_settle is called for it. O(rows).
+ */
+void quiet_note_busy(struct quiet *quiet, const struct dataset *ds, const struct row_table *rows,
+                     int64_t began);
+
+/* Whether quiet_settle would change anything, after the end of a cycle. O(1). */
+bool quiet_has_busy(const struct quiet *quiet);
+
+/*
+ * After the end of a cycle: all that was to be done for `ds`, which quiet_note_busy noted, was done, and
+ * `rows` have become what is known of it, `count` of them on the remote by what was told. Of the remote
+ * `ds` has what a LISTING_CHANGES gave that began QUIET_APART_MS or more after that and ended at `ended`
+ * (monotonic ms). From now on its snapshots can be recalled. Of any other dataset, and where the rows are
+ * not so many, nothing happens. O(rows).
+ */
+void quiet_settle(struct quiet *quiet, const struct dataset *ds, const struct row_table *rows,
+                  size_t count, int64_t ended);
+
+/* What changed on a side in a second that by this machine's clock, `now` (seconds UTC), is not over, or
+ * is still to come as that clock was set back, says nothing: such a second may bring changes that would
+ * not show. O(datasets). */
+void quiet_doubt_the_future(struct inventory *inv, enum side side, int64_t now);
 
 /* Notes a dataset that quiet_find found. Returns what quiet_find did. */
 const struct quiet_holding *quiet_keep(struct quiet *quiet, const struct dataset *ds);

@@ -128,12 +128,22 @@ assert_called() { [ "$(calls "$1")" != 0 ] || fail "there was no call $1"; }
 assert_not_called() { [ "$(calls "$1")" = 0 ] || fail "there was a call $1: $(sim calls | cut -f2- | grep -E -- "$1")"; }
 calls() { sim calls | cut -f2- | grep -cE -- "$1"; }
 
-# await_call PATTERN: until there was one, or ten seconds are over.
+# await_call PATTERN: until there was one.
 await_call() {
-    for _ in {1..200}; do
+    for _ in {1..1200}; do
         [ "$(calls "$1")" = 0 ] || return 0
         sleep 0.05
     done
+    fail "no call was: $1"
+}
+
+# await_log PATTERN: until the daemon has said so.
+await_log() {
+    for _ in {1..1200}; do
+        ! grep -qE "$1" "$DIR/log" 2>/dev/null || return 0
+        sleep 0.05
+    done
+    fail "the log has no line: $1"
 }
 
 # Everywhere the same snapshots with the same guids.
@@ -974,8 +984,9 @@ test_a_daemon_that_stops_in_a_convoy_ends_what_had_begun_and_the_next_goes_on() 
     sim fault "once 'remote zfs receive*/a/b' hang"
     daemon_start
     await_call 'zfs receive .*/a/b$'
+    await_log ' /a/b: send daily-3 to daily-4$' # the engine learns of it a moment later
     kill $daemon
-    timeout 10 tail --pid=$daemon -f /dev/null || fail 'it did not end'
+    timeout 60 tail --pid=$daemon -f /dev/null || fail 'it did not end'
     wait $daemon
     grep -q ' /a/b: failed: ended because backupd is stopping' "$DIR/log" || fail '/a/b has no end'
     assert_equal "$(grep -cE ': send daily-3 to daily-4$' "$DIR/log")" "$(grep -cE ': (done: send|failed: ended) ' "$DIR/log")"
@@ -1501,6 +1512,174 @@ test_what_was_sent_is_listed_there_before_it_is_known_again() {
     cycle 7
     cycle 8
     assert_listed_there 0 1
+}
+
+# looked N: after the end of a cycle, the other side was asked what changed for the Nth time since the calls were cleared.
+looked() {
+    for _ in {1..1200}; do
+        [ "$(calls "^${side:-remote}.zfs list .*snapshots_changed.* $DST\$")" -lt "$1" ] || break
+        sleep 0.05
+    done
+    assert_equal "$1" "$(calls "^${side:-remote}.zfs list .*snapshots_changed.* $DST\$")"
+    sleep 0.3 # what it says is read
+}
+
+# A cycle that sends something, and the look after it; no call is remembered.
+sends_and_looks() {
+    quiet "$1"
+    sim calls clear
+    news
+    cycle 5
+    looked 2
+    sim calls clear
+}
+
+is_not_listed_there_after_it_sent() {
+    sends_and_looks "$1"
+    news
+    cycle 6
+    assert_listed_there 0 0
+    assert_listed_here 1 0
+    assert_alike
+    # and where there is no news then, it is quiet again
+    looked 2
+    cycle 7
+    sleep 2.1
+    cycle 8
+    assert_listed_there 0 0
+    sim calls clear
+    cycle 9
+    assert_listed_there 0 0
+    assert_listed_here 0 0
+    assert_equal 5 "$(shown /a)"
+    grep -q ' cycle 9: 6 datasets, 0 failed' "$DIR/log" || fail 'it does not count them'
+}
+
+test_after_a_cycle_that_sent_something_nothing_is_listed_there() { is_not_listed_there_after_it_sent ssh; }
+test_after_a_cycle_that_sent_something_nothing_is_listed_on_another_pool_here() { is_not_listed_there_after_it_sent local; }
+
+# Of whom something is destroyed its worker lists, by I8; nobody lists all.
+test_after_a_cycle_that_sent_and_destroyed_nothing_is_listed_there() {
+    KEEP_LOCAL=2 KEEP_REMOTE=2 sends_and_looks ssh
+    assert_equal 'daily-2 daily-3 daily-4' "$(snapshots there /a)"
+    news
+    cycle 6
+    assert_equal 0 "$(calls "^remote.zfs list .*-t snapshot,bookmark .*-r $DST$")"
+    assert_equal 'daily-2 daily-4 daily-5' "$(snapshots there /a)"
+}
+
+test_a_first_copy_is_known_after_the_cycle_that_made_it() {
+    quiet ssh
+    sim calls clear
+    zfs create $SRC/new
+    sim clock +5
+    zfs snapshot $SRC/new@daily-9
+    cycle 5
+    looked 2
+    sim calls clear
+    sim clock +86400
+    zfs snapshot $SRC/new@daily-10
+    cycle 6
+    assert_listed_there 0 0
+    assert_equal 'daily-9 daily-10' "$(snapshots there /new)"
+}
+
+test_what_somebody_destroys_there_after_the_look_is_listed() {
+    sends_and_looks ssh
+    sim clock +5
+    remote zfs destroy $DST/a@daily-2
+    cycle 6
+    assert_listed_there 0 1
+    assert_equal 'daily-1 daily-3 daily-4' "$(snapshots there /a)"
+    assert_equal 3 "$(shown /a)"
+}
+
+# The newest one here is not the newest there any more.
+test_a_snapshot_that_came_there_before_the_look_costs_a_replan() {
+    quiet ssh
+    sim calls clear
+    news /a
+    cycle 5
+    remote zfs snapshot $DST/a@by-hand # in the same second, by its clock
+    looked 2
+    sim clock +86400
+    sim write "$SRC/a" 300000
+    zfs snapshot $SRC/a@daily-5
+    cycle 6
+    assert_equal 'daily-1 daily-2 daily-3 daily-4 by-hand' "$(snapshots there /a)"
+    grep -q '/a: failed: ' "$DIR/log" || fail 'it does not say that the remote has another newest'
+}
+
+test_what_failed_is_listed_there_after_the_look() {
+    quiet ssh
+    sim calls clear
+    sim fault "match 'local zfs send*/a@*' fail 1 'cannot open'"
+    news
+    cycle 5
+    looked 2
+    sim faults clear
+    sim calls clear
+    cycle 6
+    assert_listed_there 0 1
+    assert_called "^remote.zfs list .*-o name,guid,createtxg -d 1 $DST/a$"
+    assert_alike
+}
+
+test_where_the_look_fails_all_is_listed_there() {
+    quiet ssh
+    sim calls clear
+    sim fault "nth 2 'remote zfs list*snapshots_changed*' fail 1 'out of memory'"
+    news
+    cycle 5
+    looked 2
+    sim calls clear
+    news
+    cycle 6
+    assert_listed_there 1 0
+    assert_alike
+    ! grep -q 'out of memory' "$DIR/log" || fail 'it says so, and nothing is wrong'
+}
+
+test_a_cycle_does_not_wait_for_a_look_that_hangs() {
+    quiet ssh
+    sim calls clear
+    sim fault "nth 2 'remote zfs list*snapshots_changed*' hang"
+    news
+    cycle 5
+    looked 2
+    sim calls clear
+    news
+    cycle 6
+    assert_listed_there 1 0
+    assert_alike
+}
+
+test_a_daemon_that_stops_ends_a_look_that_hangs() {
+    quiet ssh
+    sim calls clear
+    sim fault "nth 2 'remote zfs list*snapshots_changed*' hang"
+    news
+    cycle 5
+    looked 2
+    kill $daemon
+    timeout 60 tail --pid=$daemon -f /dev/null || fail 'it did not end'
+    wait $daemon
+    assert_equal '' "$(pgrep -f -- "$RUNTIME_DIRECTORY")"
+}
+
+test_a_new_configuration_ends_a_look_and_is_used() {
+    quiet ssh
+    sim calls clear
+    sim fault "nth 2 'remote zfs list*snapshots_changed*' hang"
+    news
+    cycle 5
+    looked 2
+    sed -i 's/^daily = 9/daily = 1/' "$DIR/backupd.toml"
+    kill -HUP $daemon
+    await_log 'the new configuration is in use'
+    cycle 6
+    assert_listed_there 1 0
+    assert_equal 'daily-1 daily-4' "$(snapshots there /a)"
 }
 
 test_after_all_copies_were_changed_all_is_listed_there() {

@@ -300,15 +300,13 @@ static void test_after_news_of_local_the_remote_is_what_it_was(void **state)
     fill_rows(world, "/home", &rows, NULL);
     list(world, "/mail daily-3:lr /home daily-1:lr daily-2:lrb daily-9:l", 5, 6);
     const struct holding *remote = &dataset(world, "/home")->side[SIDE_REMOTE];
-    uint64_t digest = remote->digest;
     struct snapshot listed[2] = {remote->snapshots.v[0], remote->snapshots.v[1]};
     assert_true(recall(world, "/home", &rows));
     assert_true(remote->recalled);
-    assert_int_equal(remote->digest, digest);
     assert_int_equal(remote->snapshots.n, 2);
+    assert_true(remote->snapshots.v[0].createtxg < remote->snapshots.v[1].createtxg);
     for (size_t i = 0; i < 2; i++) {
         assert_int_equal(remote->snapshots.v[i].guid, listed[i].guid);
-        assert_int_equal(remote->snapshots.v[i].createtxg, listed[i].createtxg);
         assert_int_equal(remote->snapshots.v[i].creation, listed[i].creation);
         assert_int_equal(remote->snapshots.v[i].flags, 0);
         assert_string_equal(remote->snapshots.v[i].name, listed[i].name);
@@ -381,6 +379,16 @@ static void say_one_twice(struct snapshot_row *rows, size_t *count)
 {
     (void)count;
     rows[1] = rows[0];
+}
+
+/* Under another name there than here. */
+static void rename_last_there(struct snapshot_row *rows, size_t *count)
+{
+    for (size_t i = *count; i-- > 0;)
+        if ((rows[i].sides & ROW_ON(SIDE_REMOTE)) != 0) {
+            rows[i].name = "daily-7";
+            return;
+        }
 }
 
 static void swap(struct snapshot_row *rows, size_t *count)
@@ -456,6 +464,123 @@ static void test_what_is_recalled_and_has_nothing_to_do_is_quiet_as_long_as_befo
     fill_rows(world, "/mail", &rows, NULL);
     assert_true(recall_at(world, "/mail", &rows, last));
     row_table_clear(&rows);
+}
+
+/* "/home" got a snapshot here, which a cycle that began at 100 s is to send; "/mail" is kept. `edit`: how
+ * what is known differs from what was listed. */
+static void be_busy(struct world *world, void (*edit)(struct snapshot_row *rows, size_t *count))
+{
+    struct row_table rows;
+    list(world, "/mail daily-3:lr /home daily-1:lr daily-2:lrb daily-9:l", 5, 6);
+    fill_rows(world, "/home", &rows, edit);
+    quiet_note_busy(world->quiet, dataset(world, "/home"), &rows, 100 * SECOND);
+    quiet_keep(world->quiet, dataset(world, "/mail"));
+    quiet_end_cycle(world->quiet, 2, QUIET_NOT_ALL);
+    row_table_clear(&rows);
+}
+
+/* It was sent, and an older one destroyed there; the look after the cycle found revision 9. */
+static const char *const AFTERWARDS = "/mail daily-3:lr /home daily-1:l daily-2:lr daily-9:lr";
+
+static void settle(struct world *world, uint64_t revision, size_t count)
+{
+    struct row_table rows;
+    list(world, AFTERWARDS, revision, 6);
+    fill_rows(world, "/home", &rows, NULL);
+    quiet_settle(world->quiet, dataset(world, "/home"), &rows, count, 110 * SECOND);
+    row_table_clear(&rows);
+}
+
+static bool recall_at_home(struct world *world, uint64_t revision, int64_t now)
+{
+    struct row_table rows;
+    list(world, AFTERWARDS, revision, 6);
+    fill_rows(world, "/home", &rows, NULL);
+    bool recalled = recall_at(world, "/home", &rows, now);
+    row_table_clear(&rows);
+    return recalled;
+}
+
+static void test_what_a_cycle_left_there_is_recalled_after_a_look(void **state)
+{
+    struct world *world = *state;
+    be_busy(world, NULL);
+    assert_true(quiet_has_busy(world->quiet));
+    assert_false(recall_at_home(world, 9, 120 * SECOND));
+    settle(world, 9, 2);
+    assert_false(quiet_has_busy(world->quiet));
+    assert_true(quiet_is_likely(world->quiet, 120 * SECOND));
+    assert_true(recall_at_home(world, 9, 120 * SECOND));
+    const struct snapset *there = &dataset(world, "/home")->side[SIDE_REMOTE].snapshots;
+    assert_int_equal(there->n, 2);
+    assert_string_equal(there->v[0].name, "daily-2");
+    assert_string_equal(there->v[1].name, "daily-9");
+    /* whether there is anything to do nobody has looked at since */
+    assert_false(is_quiet_at(world, "/home", 120 * SECOND));
+    assert_false(recall_at_home(world, 10, 120 * SECOND)); /* changed by others since */
+}
+
+/* That a cycle listed the remote's part lies so far back; one that recalled it believes no longer
+ * what was recalled. */
+static void test_what_was_seen_in_a_look_is_believed_for_hours(void **state)
+{
+    struct world *world = *state;
+    be_busy(world, NULL);
+    settle(world, 9, 2);
+    int64_t until = 100 * SECOND + QUIET_BUSY_MAX_MS;
+    assert_true(recall_at_home(world, 9, until - 1));
+    assert_false(recall_at_home(world, 9, until));
+    /* a later cycle recalls it and has something to send, too */
+    assert_true(recall_at_home(world, 9, until - 1));
+    struct row_table rows;
+    fill_rows(world, "/home", &rows, NULL);
+    quiet_note_busy(world->quiet, dataset(world, "/home"), &rows, until - 1);
+    row_table_clear(&rows);
+    quiet_end_cycle(world->quiet, 2, QUIET_NOT_ALL);
+    settle(world, 11, 2);
+    assert_false(recall_at_home(world, 11, until));
+    assert_true(recall_at_home(world, 11, until - 1));
+}
+
+static void test_where_more_or_less_is_known_than_was_told_a_look_proves_nothing(void **state)
+{
+    struct world *world = *state;
+    be_busy(world, NULL);
+    settle(world, 9, 3);
+    assert_false(recall_at_home(world, 9, 120 * SECOND));
+    be_busy(world, rename_last_there);
+    settle(world, 9, 2);
+    assert_false(recall_at_home(world, 9, 120 * SECOND));
+    be_busy(world, NULL);
+    settle(world, 0, 2); /* it does not say */
+    assert_false(recall_at_home(world, 0, 120 * SECOND));
+}
+
+/* Of a dataset of which nothing was to be done, or that was proven already. */
+static void test_a_look_leaves_alone_what_was_not_busy(void **state)
+{
+    struct world *world = *state;
+    struct row_table rows;
+    fill_rows(world, "/home", &rows, NULL);
+    list(world, WORDS, 7, 6);
+    quiet_settle(world->quiet, dataset(world, "/home"), &rows, 2, 110 * SECOND);
+    assert_false(is_quiet_at(world, "/home", 120 * SECOND));
+    list(world, WORDS, 5, 6);
+    assert_true(is_quiet(world, "/home"));
+    row_table_clear(&rows);
+}
+
+static void test_what_changed_in_a_second_that_is_not_over_says_nothing(void **state)
+{
+    struct world *world = *state;
+    struct holding *home = &inventory_find(&world->inv, "/home")->side[SIDE_REMOTE];
+    struct holding *mail = &inventory_find(&world->inv, "/mail")->side[SIDE_REMOTE];
+    home->changed = 1000;
+    mail->changed = 999;
+    quiet_doubt_the_future(&world->inv, SIDE_REMOTE, 1001);
+    assert_int_equal(home->revision, 0);
+    assert_int_not_equal(mail->revision, 0);
+    assert_int_not_equal(dataset(world, "/home")->side[SIDE_LOCAL].revision, 0);
 }
 
 static void test_a_refusal_lasts_a_day_or_until_all_is_forgotten(void **state)
@@ -589,6 +714,17 @@ int main(void)
         cmocka_unit_test_setup_teardown(
             test_what_is_recalled_and_has_nothing_to_do_is_quiet_as_long_as_before, set_up,
             tear_down),
+        cmocka_unit_test_setup_teardown(test_what_a_cycle_left_there_is_recalled_after_a_look,
+                                        set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_what_was_seen_in_a_look_is_believed_for_hours, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(
+            test_where_more_or_less_is_known_than_was_told_a_look_proves_nothing, set_up,
+            tear_down),
+        cmocka_unit_test_setup_teardown(test_a_look_leaves_alone_what_was_not_busy, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(test_what_changed_in_a_second_that_is_not_over_says_nothing,
+                                        set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_refusal_lasts_a_day_or_until_all_is_forgotten,
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(
