@@ -19,6 +19,7 @@ root=$(cd "$here/../.." && pwd)
 cache=${BACKUPD_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/backupd}
 scratch=
 tests=
+longest=1500 # seconds for all of the pages; fetching what they need has less
 
 die() {
     echo "run.sh: $*" >&2
@@ -37,7 +38,7 @@ fetch_modules() {
     modules=$cache/browser-$(sha256sum "$here/package.json" | cut -c 1-16)
     [ ! -e "$modules/complete" ] || return 0
     mkdir -p "$modules" && cp "$here/package.json" "$modules/" || return 1
-    npm install --no-package-lock --no-audit --no-fund --ignore-scripts --loglevel=error \
+    timeout 300 npm install --no-package-lock --no-audit --no-fund --ignore-scripts --loglevel=error \
         --prefix "$modules" >"$modules/npm.log" 2>&1 || {
         tail -n 20 "$modules/npm.log" >&2
         return 1
@@ -108,9 +109,10 @@ mkdir -p "$pictures"
 cd "$here" || exit 1
 export BROWSER_MODULES=$modules BROWSER_SCRATCH=$scratch BROWSER_PICTURES=$pictures BROWSER_JUDGE=$judge
 [ "$mode" = sim ] || start_guest || die "the guest did not start"
-node "$mode.mjs" "$binary" "$@" </dev/null &
+timeout -k 20 $longest node "$mode.mjs" "$binary" "$@" </dev/null &
 tests=$!
 status=0
 wait $tests || status=$?
 tests=
+[ $status != 124 ] || echo "not ok 999 - the pages are looked at within $longest s"
 exit $status

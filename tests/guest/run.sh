@@ -24,6 +24,7 @@ shift 2
 kept=$here/../../build/guest-$version
 guest=$(mktemp -d "${TMPDIR:-/tmp}/guest.XXXXXX")
 output=$guest/output.tap
+longest=3000 # seconds for all of the scenarios
 
 # With the guest ends whatever waits for it.
 clean_up() {
@@ -42,7 +43,7 @@ attend() {
 }
 
 run_scenarios() {
-    "$vm" ssh "$guest" -n BACKUPD_TEST_LOGS=/root/tests/logs bash /root/tests/host.sh /root/tests/backupd "$*" 2>&1 |
+    timeout $longest "$vm" ssh "$guest" -n BACKUPD_TEST_LOGS=/root/tests/logs bash /root/tests/host.sh /root/tests/backupd "$*" 2>&1 |
         tee "$output"
 }
 
@@ -63,7 +64,7 @@ attend "$vm" put "$guest" "$binary" /root/tests/backupd || die "cannot copy $bin
 status=0
 attend run_scenarios "$@" || status=$?
 if ! grep -q '^1\.\.' "$output"; then
-    echo "not ok $(($(grep -cE '^(not )?ok ' "$output") + 1)) - the guest lives to the end of the scenarios"
+    echo "not ok $(($(grep -cE '^(not )?ok ' "$output") + 1)) - the guest lives to the end of the scenarios, within $longest s"
 fi
 if [ $status != 0 ]; then
     fetch_logs
