@@ -184,6 +184,21 @@ bool row_table_destroy(struct row_table *table, enum side side, const char *star
     return found;
 }
 
+/* It is the newest on the remote now: what only the remote has comes before it. */
+static void put_behind_the_remote(struct snapshot_row *rows, size_t count, size_t at)
+{
+    struct snapshot_row *others = mem_alloc((count - at) * sizeof(*others));
+    size_t n = 0;
+    for (size_t i = at; i < count; i++) {
+        if (rows[i].sides == ROW_ON(SIDE_REMOTE))
+            rows[at++] = rows[i];
+        else
+            others[n++] = rows[i];
+    }
+    memcpy(&rows[at], others, n * sizeof(*others));
+    free(others);
+}
+
 bool row_table_receive(struct row_table *table, const char *name)
 {
     size_t count = table->n;
@@ -195,6 +210,7 @@ bool row_table_receive(struct row_table *table, const char *name)
         rows[at].keep[SIDE_REMOTE] |= KEEP_POLICY;
         if ((rows[at].keep[SIDE_LOCAL] & (uint16_t)~KEEP_TO_SEND) != 0)
             rows[at].keep[SIDE_LOCAL] &= (uint16_t)~KEEP_TO_SEND;
+        put_behind_the_remote(rows, count, at);
         replace(table, rows, count);
     }
     free(rows);

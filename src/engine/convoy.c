@@ -207,7 +207,7 @@ static void tell_broken(struct convoy *convoy, const struct err *e)
         convoy->arrived < convoy->link_count ? convoy->links[convoy->arrived].wagon : NULL;
     if (wagon != NULL && wagon->started)
         report_note(&wagon->steps.report, LEVEL_INFO,
-                    "sent over one command with others, which broke off; on its own now: %s",
+                    "what was sent together over one command broke off; on its own now: %s",
                     e->msg);
 }
 

@@ -1,7 +1,8 @@
 /*
  * A convoy: a worker for datasets that have nothing but small increments to send, several of them
- * together, which go over one command on the other machine (chain.h). With one new snapshot in each of
- * many datasets, or many in one of them, an ssh and its round trips for each would be most of the work.
+ * together, which go over one command on the other machine (chain.h). With one new snapshot in each
+ * of many datasets, or many in one of them, an ssh and its round trips for each would be most of the
+ * work.
  *
  * It is a short cut and answers for nothing. Whatever goes wrong ends it, with status 0, and what it
  * did not finish the crew gives to workers of its own, which list anew what had begun, say what is

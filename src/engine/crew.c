@@ -178,8 +178,8 @@ static void judge_convoys(struct crew *crew)
     if ((crew->convoy_ended || crew->convoy_arrived) &&
         convoys_note(crew->spec.convoys, crew->convoy_arrived, clock_monotonic_ms()))
         tell(crew, crew->v[0], LEVEL_INFO,
-             "over one command with others nothing arrived in the last cycles: for a day each "
-             "dataset has its own");
+             "of what was sent together over one command nothing arrived in the last cycles: for a "
+             "day each increment has its own");
     crew->convoy_ended = crew->convoy_arrived = false;
 }
 

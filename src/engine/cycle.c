@@ -206,6 +206,20 @@ static bool is_new(const struct cycle *cycle, const struct dataset *ds)
     return config_has_remote(cycle->spec.config) && ds->side[SIDE_REMOTE].snapshots.n == 0;
 }
 
+static void add_moved(struct cycle *cycle, const struct dataset *ds)
+{
+    crew_add(cycle->crew,
+             &(struct crew_task){.ds = ds, .is_moved = true, .is_new = is_new(cycle, ds)});
+}
+
+/* Whether something is wrong with what was recalled: nobody is told to destroy or roll back anything for
+ * that before it was listed. */
+static bool is_doubtful(const struct dataset *ds, const struct target *target, int rc)
+{
+    return ds->side[SIDE_REMOTE].recalled &&
+           (rc != 0 || target->error.code != ERR_NONE || has_stray(target));
+}
+
 /* Plans one dataset from the listings. One with work gets a worker, which plans again from a
  * listing of its own; one without is at its end. I10: an error is this dataset's alone. */
 static void plan_dataset(struct cycle *cycle, const struct dataset *ds)
@@ -219,6 +233,12 @@ static void plan_dataset(struct cycle *cycle, const struct dataset *ds)
     if (plan_check_strangers(&plan, ds, &target, &target.error) != 0)
         plan.n = 0;
     int rc = plan_validate(&plan, ds, &target, &rules, &e);
+    if (is_doubtful(ds, &target, rc)) {
+        add_moved(cycle, ds);
+        plan_fini(&plan);
+        target_fini(&target);
+        return;
+    }
     if (rc == 0 && target.error.code != ERR_NONE) {
         e = target.error;
         rc = -1;
@@ -330,8 +350,7 @@ static void plan_or_leave(struct cycle *cycle, const struct dataset *ds)
         if (!is_moved && !is_local)
             note_quiet(cycle, ds);
     } else if (is_moved) {
-        crew_add(cycle->crew,
-                 &(struct crew_task){.ds = ds, .is_moved = true, .is_new = is_new(cycle, ds)});
+        add_moved(cycle, ds);
     } else {
         plan_dataset(cycle, ds);
     }

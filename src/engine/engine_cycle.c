@@ -44,9 +44,14 @@ void engine_set_due(struct engine *engine, int64_t delay_ms)
     engine_publish(engine, &event);
 }
 
-/* The regular time, or earlier where something that failed is to be tried again. */
+/* At once where somebody wants it, at the regular time, or earlier where something that failed is to be
+ * tried again. */
 void engine_schedule_next(struct engine *engine)
 {
+    if (engine->cycle_wanted) {
+        engine_set_due(engine, 0);
+        return;
+    }
     int64_t now = clock_monotonic_ms();
     int64_t due = engine->cycle_started + engine->config->interval * 1000;
     int64_t retry = retries_next_due(&engine->retries);
@@ -183,7 +188,10 @@ static void run_cycle(void *arg)
     engine->is_begun = true;
     if (engine->cycle != NULL || engine->stopping)
         return;
+    engine->cycle_wanted = engine->look != NULL && engine->next_config != NULL;
     last_look_stop(engine->look);
+    if (engine->cycle_wanted)
+        return; /* not by the old configuration: once the look has ended */
     engine_take_config_if_free(engine);
     engine->cycle_started = clock_monotonic_ms();
     struct cycle_spec spec = {.loop = engine->loop,
@@ -292,12 +300,19 @@ static void handle_looked(void *arg)
     engine_schedule_next(engine);
 }
 
+/* Whether the next cycle comes early enough to have anything of a look. */
+static bool is_worth_a_look(const struct engine *engine)
+{
+    return engine->config->interval * 1000 < QUIET_BUSY_MAX_MS && !engine->cycle_wanted &&
+           engine->next_config == NULL;
+}
+
 static void look_back(struct engine *engine)
 {
     struct quiet *quiet = quiet_or_null(engine);
     if (quiet == NULL || engine->look != NULL || engine->options.dryrun ||
-        engine->next_config != NULL || !config_has_remote(engine->config) ||
-        !quiet_has_busy(quiet) || !quiet_may_ask(quiet, SIDE_REMOTE, clock_monotonic_ms()) ||
+        !is_worth_a_look(engine) || !config_has_remote(engine->config) || !quiet_has_busy(quiet) ||
+        !quiet_may_ask(quiet, SIDE_REMOTE, clock_monotonic_ms()) ||
         (engine->connection != NULL && !connection_is_up(engine->connection)))
         return;
     struct last_look_spec spec = {.loop = engine->loop,
@@ -333,18 +348,15 @@ static void after_cycle(void *arg)
     }
     look_back(engine);
     engine_take_config_if_free(engine);
-    if (engine->cycle_wanted)
-        engine_set_due(engine, 0);
-    else
-        engine_schedule_next(engine);
-    engine->cycle_wanted = false;
+    engine_schedule_next(engine);
 }
 
 /* A cycle as soon as may be. */
 void engine_want_cycle(struct engine *engine)
 {
-    if (engine->cycle != NULL)
-        engine->cycle_wanted = true;
-    else if (!engine->stopping)
+    if (engine->stopping)
+        return;
+    engine->cycle_wanted = true;
+    if (engine->cycle == NULL)
         engine_set_due(engine, 0);
 }

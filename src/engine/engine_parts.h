@@ -49,7 +49,8 @@ struct engine {
     struct history_link *history; /* NULL: none is kept */
     bool is_begun;                /* the first cycle; what the history recalls later is too late */
     bool is_history_late;         /* and somebody was told */
-    bool stopping, cycle_wanted;
+    bool cycle_wanted;            /* as soon as may be; until it begins */
+    bool stopping;
 };
 
 /* Folds an event in and tells everybody. */
@@ -62,7 +63,8 @@ void engine_note(struct engine *engine, enum event_level level, const char *fmt,
 /* Plans the next cycle for so much later, or at once. */
 void engine_set_due(struct engine *engine, int64_t delay_ms);
 
-/* Plans it for the regular time, or earlier where something that failed is to be tried again. */
+/* Plans it for the regular time, or earlier where something that failed is to be tried again, or somebody
+ * wants it at once. */
 void engine_schedule_next(struct engine *engine);
 
 /* Plans it as soon as may be: now, or after the one that runs. */

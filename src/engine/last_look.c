@@ -81,7 +81,7 @@ struct last_look *last_look_start(const struct last_look_spec *spec)
     struct last_look *look = mem_zalloc(1, sizeof(*look));
     look->spec = *spec;
     inventory_init(&look->inv);
-    go_on(look, QUIET_APART_MS, begin);
+    go_on(look, LAST_LOOK_MS, begin);
     return look;
 }
 

@@ -121,7 +121,7 @@ static const struct snapshot_row *next_there(struct row_reader *reader)
     return row;
 }
 
-/* The same of what a table has of the remote. Its order is that of their createtxg. */
+/* The same of what a table has of the remote, in its order. */
 static uint64_t sequence_of_rows(const struct row_table *rows, struct quiet_holding *ret)
 {
     struct row_reader reader;
@@ -289,16 +289,18 @@ void quiet_settle(struct quiet *quiet, const struct dataset *ds, const struct ro
                   size_t count, int64_t ended)
 {
     struct mark *mark = find(&quiet->last, ds);
+    uint64_t print = print_of(&ds->side[SIDE_REMOTE]);
     struct quiet_holding holding;
-    if (mark == NULL || !mark->is_busy || mark->side[SIDE_REMOTE].until != UNPROVEN)
+    if (mark == NULL || !mark->is_busy || mark->side[SIDE_REMOTE].until != UNPROVEN || print == 0 ||
+        ended >= mark->busy_until)
         return;
     uint64_t sequence = sequence_of_rows(rows, &holding);
     if (holding.count != count)
         return;
     mark->sequence = sequence;
     mark->holding[SIDE_REMOTE] = holding;
-    mark->side[SIDE_REMOTE] = (struct part){
-        .print = print_of(&ds->side[SIDE_REMOTE]), .seen = ended, .until = mark->busy_until};
+    mark->side[SIDE_REMOTE] =
+        (struct part){.print = print, .seen = ended, .until = mark->busy_until};
     quiet->last.busy--;
     quiet->last.proven++;
 }

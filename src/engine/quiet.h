@@ -29,13 +29,16 @@
  * - Bookmarks come and go without a change of the value. Nothing is planned from one that was not
  *   listed in that cycle.
  *
- * A cycle that sent or destroyed something has changed the remote itself. What is there then is known
- * all the same, as each step said what it did: QUIET_APART_MS after the end of the cycle the remote is
- * asked once more what changed (last_look.h), and the value that it gives then is that of what is
- * known now. What somebody else changed there after the cycle's listing and before that look is so
- * overlooked, and that is believed for QUIET_BUSY_MAX_MS after the listing at the most.
+ * A cycle that sent or destroyed something has changed the remote itself. What is there then is
+ * known all the same, as each step said what it did, and what was received is the newest there. More
+ * than QUIET_APART_MS after the end of the cycle the remote is asked once more what changed
+ * (last_look.h), and the value that it gives then is that of what is known now. What somebody else
+ * changed there after the cycle's listing and before that look is overlooked so. It is believed for
+ * QUIET_BUSY_MAX_MS after the listing at the most: a few listings a day instead of one each hour, and
+ * before the day is over it is seen. Where something is wrong with what was recalled, it is listed
+ * before anybody is told (cycle.c).
  *
- * So all is listed again after QUIET_MAX_MS (in which this machine was awake), and earlier where the
+ * All is listed again after QUIET_MAX_MS (in which this machine was awake), and earlier where the
  * connection to the remote was made anew, where a cycle failed or found a pool away, after another
  * configuration, and after a start.
  *
@@ -112,9 +115,9 @@ void quiet_note(struct quiet *quiet, const struct dataset *ds, const struct quie
                 int64_t began, int64_t ended);
 
 /*
- * Notes a dataset, in order, for which something is to be done. `rows` (or NULL) are what is known of it
- * to whoever looks, by the cycle's listing, which began at `began` (monotonic ms). It is not known in the
- * next cycle, unless quiet_settle is called for it. O(rows).
+ * Notes a dataset, in order, for which something is to be done. `rows` (or NULL) are what is known of
+ * it to whoever looks, by the cycle's listing, which began at `began` (monotonic ms). It is not known
+ * in the next cycle, unless quiet_settle is called for it. O(rows).
  */
 void quiet_note_busy(struct quiet *quiet, const struct dataset *ds, const struct row_table *rows,
                      int64_t began);
@@ -123,18 +126,18 @@ void quiet_note_busy(struct quiet *quiet, const struct dataset *ds, const struct
 bool quiet_has_busy(const struct quiet *quiet);
 
 /*
- * After the end of a cycle: all that was to be done for `ds`, which quiet_note_busy noted, was done, and
- * `rows` have become what is known of it, `count` of them on the remote by what was told. Of the remote
- * `ds` has what a LISTING_CHANGES gave that began QUIET_APART_MS or more after that and ended at `ended`
- * (monotonic ms). From now on its snapshots can be recalled. Of any other dataset, and where the rows are
- * not so many, nothing happens. O(rows).
+ * After the end of a cycle: all that was to be done for `ds`, which quiet_note_busy noted, was done,
+ * and `rows` have become what is known of it, `count` of them on the remote by what was told. Of the
+ * remote `ds` has what a LISTING_CHANGES gave that began QUIET_APART_MS or more after that and ended
+ * at `ended` (monotonic ms). From now on its snapshots can be recalled. Of any other dataset, and
+ * where the rows are not so many, nothing happens. O(rows).
  */
 void quiet_settle(struct quiet *quiet, const struct dataset *ds, const struct row_table *rows,
                   size_t count, int64_t ended);
 
-/* What changed on a side in a second that by this machine's clock, `now` (seconds UTC), is not over, or
- * is still to come as that clock was set back, says nothing: such a second may bring changes that would
- * not show. O(datasets). */
+/* What changed on a side in a second that by this machine's clock, `now` (seconds UTC), is not over,
+ * or is still to come as that clock was set back, says nothing: such a second may bring changes that
+ * would not show. O(datasets). */
 void quiet_doubt_the_future(struct inventory *inv, enum side side, int64_t now);
 
 /* Notes a dataset that quiet_find found. Returns what quiet_find did. */

@@ -916,7 +916,7 @@ breaks() {
     with_small_news
     sim fault "$1"
     sync_ok
-    assert_said 'sent over one command with others, which broke off; on its own now'
+    assert_said 'what was sent together over one command broke off; on its own now'
     logged 1 "$chain"
     assert_alike
     assert_bookmarked
@@ -974,7 +974,7 @@ test_an_increment_that_is_larger_than_was_known_is_sent_on_its_own() {
     days 1
     : >"$DIR/ssh-log"
     sync_ok
-    assert_said '/with space: sent over one command with others, which broke off; on its own now: send: 38.'
+    assert_said '/with space: what was sent together over one command broke off; on its own now: send: 38.'
     assert_alike
     assert_bookmarked
 }
@@ -1005,7 +1005,7 @@ test_where_the_connection_breaks_in_a_convoy_the_rest_arrives_in_the_same_cycle(
     await_cycle 1
     kill $daemon
     wait $daemon
-    grep -q '/a/b: sent over one command with others, which broke off; on its own now' "$DIR/log" || fail 'it did not break'
+    grep -q '/a/b: what was sent together over one command broke off; on its own now' "$DIR/log" || fail 'it did not break'
     grep -q 'cycle 1: 6 datasets, 0 failed' "$DIR/log" || fail 'one failed'
     assert_alike
     assert_bookmarked
@@ -1521,7 +1521,7 @@ looked() {
         sleep 0.05
     done
     assert_equal "$1" "$(calls "^${side:-remote}.zfs list .*snapshots_changed.* $DST\$")"
-    sleep 0.3 # what it says is read
+    sleep 1 # what it says is read
 }
 
 # A cycle that sends something, and the look after it; no call is remembered.
@@ -1564,7 +1564,7 @@ test_after_a_cycle_that_sent_and_destroyed_nothing_is_listed_there() {
     assert_equal 'daily-2 daily-3 daily-4' "$(snapshots there /a)"
     news
     cycle 6
-    assert_equal 0 "$(calls "^remote.zfs list .*-t snapshot,bookmark .*-r $DST$")"
+    assert_listed_there 0 0 # but by the workers, with other columns
     assert_equal 'daily-2 daily-4 daily-5' "$(snapshots there /a)"
 }
 
@@ -1605,8 +1605,11 @@ test_a_snapshot_that_came_there_before_the_look_costs_a_replan() {
     sim clock +86400
     sim write "$SRC/a" 300000
     zfs snapshot $SRC/a@daily-5
+    sim calls clear
     cycle 6
+    assert_equal 0 "$(calls "^remote.zfs list .*-t snapshot,bookmark .*-r $DST$")"
     assert_equal 'daily-1 daily-2 daily-3 daily-4 by-hand' "$(snapshots there /a)"
+    assert_equal $'send\nlist' "$(sim calls | cut -f2- | grep -E "^(local.zfs send .*$SRC/a@daily-5|remote.zfs list .*-t snapshot,bookmark .*$DST/a$)" | sed 's/.*zfs \([a-z]*\) .*/\1/' | uniq)"
     grep -q '/a: failed: ' "$DIR/log" || fail 'it does not say that the remote has another newest'
 }
 
@@ -1665,6 +1668,65 @@ test_a_daemon_that_stops_ends_a_look_that_hangs() {
     timeout 60 tail --pid=$daemon -f /dev/null || fail 'it did not end'
     wait $daemon
     assert_equal '' "$(pgrep -f -- "$RUNTIME_DIRECTORY")"
+}
+
+# The order of a table is that of what there is, also where two were made in the same second.
+test_of_two_snapshots_of_one_second_the_newest_there_is_the_one_that_came_last() {
+    quiet ssh
+    sim calls clear
+    news /a
+    cycle 5
+    looked 2
+    zfs destroy $SRC/a@daily-4 # its bookmark stays
+    sim write $SRC/a 1000
+    zfs snapshot $SRC/a@daily-5
+    cycle 6
+    looked 4
+    sim clock +86400
+    sim write $SRC/a 1000
+    zfs snapshot $SRC/a@daily-6
+    sim calls clear
+    cycle 7
+    assert_listed_there 0 0
+    grep -q ' cycle 7: 6 datasets, 0 failed' "$DIR/log" || fail 'it failed'
+    assert_equal 'daily-1 daily-2 daily-3 daily-4 daily-5 daily-6' "$(snapshots there /a)"
+}
+
+# keeps_more SIGNAL...: a cycle sent something, the policies are to keep more from now on, and the daemon gets these
+# signals at once, in the look.
+keeps_more() {
+    KEEP_LOCAL=2 KEEP_REMOTE=2 quiet ssh
+    news
+    cycle 5
+    sim clock +86400
+    zfs snapshot $SRC/a@daily-5
+    sed -i 's/^daily = 2/daily = 9/' "$DIR/backupd.toml"
+    sim calls clear
+    kill -STOP $daemon
+    for signal; do kill "-$signal" $daemon; done
+    kill -CONT $daemon
+    (await_cycle 6) || exit 1
+    assert_not_called 'zfs destroy .*@daily'
+    assert_equal 'daily-2 daily-3 daily-4 daily-5' "$(snapshots there /a)"
+}
+
+test_a_cycle_that_is_wanted_with_a_new_configuration_in_a_look_comes_and_is_by_it() { keeps_more HUP USR1; }
+test_a_cycle_that_is_wanted_before_a_new_configuration_in_a_look_comes_and_is_by_it() { keeps_more USR1 HUP; }
+
+test_a_snapshot_that_is_taken_in_a_look_is_sent_by_the_new_configuration() {
+    KEEP_LOCAL=2 KEEP_REMOTE=2 quiet ssh
+    news
+    cycle 5
+    sim fault "match 'local zfs snapshot*' delay 1000"
+    sim clock +86400
+    sim calls clear
+    "$backupd" snapshot daily -config "$DIR/backupd.toml" >"$DIR/snapshot" 2>&1 &
+    await_call 'local.zfs snapshot'
+    sed -i 's/^daily = 2/daily = 9/' "$DIR/backupd.toml"
+    kill -HUP $daemon
+    wait $!
+    (await_cycle 6) || exit 1
+    assert_not_called 'zfs destroy .*@daily'
 }
 
 test_a_new_configuration_ends_a_look_and_is_used() {

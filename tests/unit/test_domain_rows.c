@@ -243,15 +243,30 @@ static void what_was_sent_is_on_the_remote_and_stays_there(void **state)
 {
     (void)state;
     struct row_table table = {0};
-    fill(&table, "daily-1:lr daily-2:l daily-3:r");
+    fill(&table, "daily-1:lr daily-2:l daily-3:l");
     assert_true(row_table_receive(&table, "daily-2"));
-    expect_table(&table, "daily-1:lr daily-2:lr daily-3:r");
+    expect_table(&table, "daily-1:lr daily-2:lr daily-3:l");
     struct snapshot_row *rows = row_table_list(&table);
     assert_false(row_is_coming(&rows[1]));
     assert_false(row_is_going(&rows[1], SIDE_REMOTE));
     free(rows);
+    row_table_clear(&table);
+    fill(&table, "daily-3:r");
     assert_false(row_table_receive(&table, "daily-3"));
     assert_false(row_table_receive(&table, "daily-9"));
+    row_table_clear(&table);
+}
+
+/* Its order is that of the remote, which needs not be that of the seconds in which they were made. */
+static void what_was_sent_is_the_newest_on_the_remote(void **state)
+{
+    (void)state;
+    struct row_table table = {0};
+    fill(&table, "daily-1:lr daily-2:l daily-3:r daily-4:l daily-5:r");
+    assert_true(row_table_receive(&table, "daily-2"));
+    expect_table(&table, "daily-1:lr daily-3:r daily-5:r daily-2:lr daily-4:l");
+    assert_true(row_table_receive(&table, "daily-4"));
+    expect_table(&table, "daily-1:lr daily-3:r daily-5:r daily-2:lr daily-4:lr");
     row_table_clear(&table);
 }
 
@@ -371,6 +386,7 @@ int main(void)
         cmocka_unit_test(of_two_snapshots_of_one_name_the_side_s_own_is_destroyed),
         cmocka_unit_test(a_range_that_ends_before_it_begins_changes_nothing),
         cmocka_unit_test(what_was_sent_is_on_the_remote_and_stays_there),
+        cmocka_unit_test(what_was_sent_is_the_newest_on_the_remote),
         cmocka_unit_test(tables_that_differ_in_anything_are_not_equal),
         cmocka_unit_test(a_table_gives_back_what_it_was_given),
         cmocka_unit_test(a_name_longer_than_any_is_cut),

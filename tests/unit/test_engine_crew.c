@@ -743,8 +743,31 @@ static void a_convoy_is_no_longer_than_the_other_side_takes(void **state)
     add_small("/few", 4);
     add_small("/fewer", 3);
     run_crew();
-    assert_string_equal(convoys, "/many/fewer ");
+    assert_string_equal(convoys, "/many/fewer /few ");
     assert_int_equal(honest_ended, 3);
+}
+
+static void many_increments_of_one_are_a_convoy(void **state)
+{
+    (void)state;
+    prepare_convoys(4, NULL);
+    add_small("/many", 24);
+    add_small("/one", 1);
+    run_crew();
+    assert_string_equal(convoys, "/many ");
+    assert_int_equal(honest_ended, 2);
+    assert_string_equal(anew, "");
+}
+
+static void one_that_breaks_in_a_convoy_of_its_own_is_done_again_from_a_new_listing(void **state)
+{
+    (void)state;
+    prepare_convoys(1, NULL);
+    add_small("/breaks", 24);
+    run_crew();
+    assert_string_equal(convoys, "/breaks ");
+    assert_string_equal(anew, "/breaks");
+    assert_int_equal(honest_ended, 1);
 }
 
 /* The largest first, so the small ones come last. */
@@ -1010,6 +1033,8 @@ int main(void)
         C(small_ones_are_shared_out_among_as_many_convoys_as_there_are_workers),
         C(as_many_as_workers_have_one_each),
         C(a_convoy_is_no_longer_than_the_other_side_takes),
+        C(many_increments_of_one_are_a_convoy),
+        C(one_that_breaks_in_a_convoy_of_its_own_is_done_again_from_a_new_listing),
         C(what_is_large_or_moved_or_failed_or_waits_has_a_worker_of_its_own),
         C(there_is_no_convoy_without_ssh_or_with_a_limit_or_where_nothing_changes),
         C(what_a_convoy_does_not_finish_has_workers_of_its_own),

@@ -119,9 +119,9 @@ test_unmanaged_snapshots_stay_on_both_sides_until_the_configuration_says_destroy
 }
 
 test_snapshots_are_not_asked_for_where_zfs_says_that_they_did_not_change() {
-    local all=0
+    local all=0 asked
     case $(zfs version) in zfs-2.1.*) all=1 ;; esac
-    write_config remote 'ssh_host = ""' local.policy 'hourly = 3' remote.policy 'hourly = 9'
+    write_config remote 'ssh_host = ""' local.policy 'hourly = 9' remote.policy 'hourly = 9'
     # Of a dataset that never had a snapshot zfs says nothing.
     snap -r $SRC hourly-7
     once
@@ -145,6 +145,19 @@ test_snapshots_are_not_asked_for_where_zfs_says_that_they_did_not_change() {
     noted_cycle 6
     assert_same_guids /a hourly-8
     assert_equal $all "$ASKED_ALL" 'listings of all with news'
+    assert_equal 0 "$(grep -cE -- "-t snapshot,bookmark .*$DST/a" "$SCENARIO_DIR/noting/asked" || :)" 'listings of the copy'
+    # The look after that cycle says what it left there.
+    for _ in {1..60}; do
+        asked=$(grep -cE -- "snapshots_changed .*$DST\$" "$SCENARIO_DIR/noting/asked" || :)
+        [ "$asked" != $((2 - 2 * all)) ] || break
+        sleep 1
+    done
+    assert_equal $((2 - 2 * all)) "$asked" 'times that the other side was asked what changed'
+    sleep 2 # what it says is read
+    snap $SRC/a hourly-9
+    noted_cycle 7
+    assert_same_guids /a hourly-8 hourly-9
+    assert_equal $all "$ASKED_ALL" 'listings of all with news after news'
     assert_equal 0 "$(grep -cE -- "-t snapshot,bookmark .*$DST/a" "$SCENARIO_DIR/noting/asked" || :)" 'listings of the copy'
     daemon_stop
 }
@@ -211,7 +224,7 @@ test_one_of_several_datasets_that_is_refused_fails_alone_in_the_same_cycle() {
     snap -r "$SRC" hourly-3
     PATH=$SCENARIO_DIR/noting-ssh:$PATH backupd -once
     assert_status 1
-    assert_output_has '/a b: sent over one command with others, which broke off; on its own now'
+    assert_output_has '/a b: what was sent together over one command broke off; on its own now'
     assert_snapshots remote "/a b" hourly-1 hourly-2
     for name in "" "/a b/c" /volume /secret; do
         assert_same_guids "$name" hourly-1 hourly-2 hourly-3
