@@ -198,7 +198,7 @@ start() {
             # The folder for what a throw-away disk collects is ours, so that it has the room of DIR.
             TMPDIR=$dir boot_once "$dir" "$timeout" \
                 qemu-system-x86_64 -nodefaults -no-user-config -machine q35 -accel "$(accel_option "$accel")" \
-                -cpu max -smp "$cpus" -m "$memory" -display none -serial "file:$dir/serial.log" \
+                -cpu "$(cpu_model "$accel")" -smp "$cpus" -m "$memory" -display none -serial "file:$dir/serial.log" \
                 -kernel "$image/vmlinuz" -initrd "$image/initrd.img" \
                 -append "root=/dev/vda rw console=ttyS0 init=/usr/sbin/guest-init net.ifnames=0 panic=-1 quiet $lean" \
                 -no-reboot -drive "$drive,if=virtio,format=raw" \
@@ -213,6 +213,15 @@ start() {
         fi
     done
     tail_and_die "$dir" "the guest did not come up"
+}
+
+# Emulated, a processor of few features is the fastest: one that says that it is good at "rep movsb" (erms) is taken at its
+# word by the kernel, which copies byte by byte then. A zfs send over ssh took half the time (16 s, 30 s), a boot two thirds.
+cpu_model() {
+    case $1 in
+    tcg) echo Westmere ;;
+    *) echo max ;;
+    esac
 }
 
 accel_option() {
