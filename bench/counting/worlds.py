@@ -191,15 +191,19 @@ def shims_alone(world, commands):
 TICK = os.sysconf("SC_CLK_TCK")
 
 
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
 class Backupd:
     """The daemon, from its first cycle on."""
 
     def __init__(self, world, program, keep, env=None, on_start=lambda daemon: None):
         config = world.folder / "backupd.toml"
         config.write_text(CONFIG.format(copy=COPY, folder=world.folder, keep=keep))
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         self.world = world
         self.log_path = world.folder / "backupd.log"
         self.reader = None

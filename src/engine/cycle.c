@@ -142,11 +142,12 @@ static void note_quiet(struct cycle *cycle, const struct dataset *ds)
         quiet_note(cycle->spec.quiet, ds, holding, cycle->began_ms, cycle->listed_ms);
 }
 
-/* There is something to do for it. */
+/* There is something to do for it, which a look after the cycle may follow. */
 static void note_busy(struct cycle *cycle, const struct dataset *ds)
 {
     const struct cycle_spec *spec = &cycle->spec;
-    if (spec->quiet != NULL && spec->rows != NULL)
+    if (spec->quiet != NULL && spec->rows != NULL && !spec->dryrun &&
+        config_has_remote(spec->config))
         quiet_note_busy(spec->quiet, ds, spec->rows(spec->arg, ds->name), cycle->began_ms);
 }
 

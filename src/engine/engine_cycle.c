@@ -310,9 +310,8 @@ static bool is_worth_a_look(const struct engine *engine)
 static void look_back(struct engine *engine)
 {
     struct quiet *quiet = quiet_or_null(engine);
-    if (quiet == NULL || engine->look != NULL || engine->options.dryrun ||
-        !is_worth_a_look(engine) || !config_has_remote(engine->config) || !quiet_has_busy(quiet) ||
-        !quiet_may_ask(quiet, SIDE_REMOTE, clock_monotonic_ms()) ||
+    if (quiet == NULL || engine->look != NULL || !is_worth_a_look(engine) ||
+        !quiet_has_busy(quiet) || !quiet_may_ask(quiet, SIDE_REMOTE, clock_monotonic_ms()) ||
         (engine->connection != NULL && !connection_is_up(engine->connection)))
         return;
     struct last_look_spec spec = {.loop = engine->loop,

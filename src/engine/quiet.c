@@ -10,7 +10,6 @@
 /* What one side of a dataset was like. */
 struct part {
     uint64_t print; /* the same for as long as its snapshots are; 0: nobody can tell */
-    uint64_t whole; /* of all that a plan is made of */
     int64_t seen;   /* when the first listing that gave this print had ended */
     int64_t until;  /* the snapshots that are known are believed until then; or UNPROVEN */
 };
@@ -18,7 +17,8 @@ struct part {
 struct mark {
     struct part side[SIDE_COUNT];
     struct quiet_holding holding[SIDE_COUNT];
-    uint64_t sequence;  /* of the remote's snapshots */
+    uint64_t whole;     /* of all of local that a plan is made of */
+    uint64_t sequence;  /* of the remote's snapshots, where they are known */
     bool is_busy;       /* something was to be done */
     int64_t busy_until; /* what that leaves on the remote is believed until then */
 };
@@ -196,8 +196,8 @@ const struct quiet_holding *quiet_find(const struct quiet *quiet, const struct d
     if (mark == NULL || mark->is_busy || !remote->exists ||
         !holds(&mark->side[SIDE_REMOTE], remote, now))
         return NULL;
-    const struct part *part = &mark->side[SIDE_LOCAL];
-    bool is_same = is_local_listed ? part->whole == whole_of(local) : holds(part, local, now);
+    bool is_same = is_local_listed ? mark->whole == whole_of(local)
+                                   : holds(&mark->side[SIDE_LOCAL], local, now);
     return is_same ? mark->holding : NULL;
 }
 
@@ -239,8 +239,7 @@ bool quiet_recall(const struct quiet *quiet, struct inventory *inv, struct datas
 static struct part part_of(const struct holding *holding, const struct part *before, int64_t began,
                            int64_t ended)
 {
-    struct part part = {
-        .print = print_of(holding), .whole = whole_of(holding), .seen = ended, .until = UNPROVEN};
+    struct part part = {.print = print_of(holding), .seen = ended, .until = UNPROVEN};
     if (before == NULL || !is_as_it_was(before, holding))
         return part;
     part.seen = before->seen;
@@ -255,12 +254,14 @@ void quiet_note(struct quiet *quiet, const struct dataset *ds, const struct quie
                 int64_t began, int64_t ended)
 {
     const struct mark *before = find(&quiet->last, ds);
-    struct mark mark = {.sequence = sequence_of(&ds->side[SIDE_REMOTE].snapshots)};
+    struct mark mark = {.whole = whole_of(&ds->side[SIDE_LOCAL])};
     for (int side = 0; side < SIDE_COUNT; side++) {
         const struct part *part = before == NULL ? NULL : &before->side[side];
         mark.side[side] = part_of(&ds->side[side], part, began, ended);
         mark.holding[side] = holding[side];
     }
+    if (mark.side[SIDE_REMOTE].until != UNPROVEN)
+        mark.sequence = sequence_of(&ds->side[SIDE_REMOTE].snapshots);
     add(&quiet->next, ds, &mark);
 }
 

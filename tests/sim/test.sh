@@ -1524,10 +1524,14 @@ looked() {
     sleep 1 # what it says is read
 }
 
-# A cycle that sends something, and the look after it; no call is remembered.
+# The second time that the other side is asked what changed is that of the look.
+look="nth 2 'remote zfs list*snapshots_changed*'"
+
+# sends_and_looks KIND [FAULT]: a cycle that sends something, and the look after it; no call is remembered.
 sends_and_looks() {
     quiet "$1"
     sim calls clear
+    [ $# = 1 ] || sim fault "$2"
     news
     cycle 5
     looked 2
@@ -1614,14 +1618,8 @@ test_a_snapshot_that_came_there_before_the_look_costs_a_replan() {
 }
 
 test_what_failed_is_listed_there_after_the_look() {
-    quiet ssh
-    sim calls clear
-    sim fault "match 'local zfs send*/a@*' fail 1 'cannot open'"
-    news
-    cycle 5
-    looked 2
+    sends_and_looks ssh "match 'local zfs send*/a@*' fail 1 'cannot open'"
     sim faults clear
-    sim calls clear
     cycle 6
     assert_listed_there 0 1
     assert_called "^remote.zfs list .*-o name,guid,createtxg -d 1 $DST/a$"
@@ -1629,13 +1627,7 @@ test_what_failed_is_listed_there_after_the_look() {
 }
 
 test_where_the_look_fails_all_is_listed_there() {
-    quiet ssh
-    sim calls clear
-    sim fault "nth 2 'remote zfs list*snapshots_changed*' fail 1 'out of memory'"
-    news
-    cycle 5
-    looked 2
-    sim calls clear
+    sends_and_looks ssh "$look fail 1 'out of memory'"
     news
     cycle 6
     assert_listed_there 1 0
@@ -1644,13 +1636,7 @@ test_where_the_look_fails_all_is_listed_there() {
 }
 
 test_a_cycle_does_not_wait_for_a_look_that_hangs() {
-    quiet ssh
-    sim calls clear
-    sim fault "nth 2 'remote zfs list*snapshots_changed*' hang"
-    news
-    cycle 5
-    looked 2
-    sim calls clear
+    sends_and_looks ssh "$look hang"
     news
     cycle 6
     assert_listed_there 1 0
@@ -1658,12 +1644,7 @@ test_a_cycle_does_not_wait_for_a_look_that_hangs() {
 }
 
 test_a_daemon_that_stops_ends_a_look_that_hangs() {
-    quiet ssh
-    sim calls clear
-    sim fault "nth 2 'remote zfs list*snapshots_changed*' hang"
-    news
-    cycle 5
-    looked 2
+    sends_and_looks ssh "$look hang"
     kill $daemon
     timeout 60 tail --pid=$daemon -f /dev/null || fail 'it did not end'
     wait $daemon
@@ -1730,12 +1711,7 @@ test_a_snapshot_that_is_taken_in_a_look_is_sent_by_the_new_configuration() {
 }
 
 test_a_new_configuration_ends_a_look_and_is_used() {
-    quiet ssh
-    sim calls clear
-    sim fault "nth 2 'remote zfs list*snapshots_changed*' hang"
-    news
-    cycle 5
-    looked 2
+    sends_and_looks ssh "$look hang"
     sed -i 's/^daily = 9/daily = 1/' "$DIR/backupd.toml"
     kill -HUP $daemon
     await_log 'the new configuration is in use'
@@ -1962,10 +1938,7 @@ test_another_policy_is_looked_at_although_nothing_changed() {
     quiet local
     sed -i 's/^daily = 9/daily = 1/' "$DIR/backupd.toml"
     kill -HUP $daemon
-    for _ in {1..200}; do
-        ! grep -q 'the new configuration is in use' "$DIR/log" || break
-        sleep 0.05
-    done
+    await_log 'the new configuration is in use'
     cycle 5
     assert_listed_there 1 0
     assert_equal "daily-1 daily-3" "$(snapshots there /a)"
